@@ -1,0 +1,97 @@
+//! Memory of a proxy that does nothing, and of connections that do nothing.
+
+use anyhow::Result;
+
+use super::Bench;
+use crate::end_to_end::http1::Connection;
+use crate::end_to_end::message::Request;
+use crate::end_to_end::process::Memory;
+use crate::end_to_end::proxy::{Kind, Plugin, Proxy, Setup};
+use crate::end_to_end::report::{Bar, Row};
+
+/// Connections before the first look: what the proxy allocates once is there.
+const FIRST: usize = 1000;
+
+/// Connections between the first look and the second.
+const COUNTED: usize = 2000;
+
+const KIB: f64 = 1024.0;
+const MIB: f64 = 1024.0 * 1024.0;
+
+pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    if bench.options.subject == Kind::Wasmgate {
+        rows.push(resident(bench).await?);
+    }
+    let mut connections = Vec::new();
+    for kind in bench.kinds() {
+        let each = per_connection(&bench.start(kind, Setup::default())?).await?;
+        connections.push(format!("{} {each:.1} KiB", kind.name()));
+        if connections.len() == 1 {
+            let judged = kind == Kind::Wasmgate;
+            rows.push(Row {
+                what: "idle, each keep-alive connection".to_owned(),
+                figure: format!("{each:.1} KiB"),
+                against: "–".to_owned(),
+                outcome: "–".to_owned(),
+                bar: judged.then(|| Bar::at_most(each, 12.0, " KiB")),
+            });
+        }
+    }
+    if let (Some(other), Some(row)) = (connections.get(1), rows.last_mut()) {
+        row.against.clone_from(other);
+    }
+    Ok(rows)
+}
+
+/// Resident memory with the bundled plugins in a route's chain, after they have run.
+async fn resident(bench: &Bench<'_>) -> Result<Row> {
+    let bundled = |name: &str, settings| Plugin {
+        name: name.to_owned(),
+        source: if name == "headers" {
+            "builtin:headers"
+        } else {
+            "builtin:rewrite"
+        },
+        settings,
+    };
+    let plugins = vec![bundled("headers", ""), bundled("rewrite", "")];
+    let proxy = bench.start_wasmgate(Setup {
+        plugins,
+        ..Setup::default()
+    })?;
+    let request = Request::small("/small");
+    let mut connection = Connection::connect(proxy.address).await?;
+    request.check(&connection.exchange(&request).await?)?;
+    drop(connection);
+    let Memory { resident, private } = proxy.memory()?;
+    let resident = resident as f64 / MIB;
+    Ok(Row {
+        what: "idle, with headers and rewrite".to_owned(),
+        figure: format!(
+            "{resident:.1} MiB, {:.1} of it private",
+            private as f64 / MIB
+        ),
+        against: "–".to_owned(),
+        outcome: "–".to_owned(),
+        bar: Some(Bar::at_most(resident, 40.0, " MiB")),
+    })
+}
+
+/// KiB of resident memory that one more connection takes after a request.
+async fn per_connection(proxy: &Proxy) -> Result<f64> {
+    let request = Request::small("/small");
+    let mut open = Vec::with_capacity(FIRST + COUNTED);
+    let mut before = Memory::default();
+    for index in 0..FIRST + COUNTED {
+        if index == FIRST {
+            before = proxy.memory()?;
+        }
+        let mut connection = Connection::connect(proxy.address).await?;
+        request.check(&connection.exchange(&request).await?)?;
+        open.push(connection);
+    }
+    let after = proxy.memory()?;
+    let grown = after.resident as f64 - before.resident as f64;
+    Ok(grown / COUNTED as f64 / KIB)
+}

@@ -1,0 +1,112 @@
+//! Latency of a route without plugins while the same worker also serves one
+//! whose plugin uses up its deadline each time.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow};
+
+use super::{Bench, text};
+use crate::end_to_end::guest;
+use crate::end_to_end::http1::BlockingConnection;
+use crate::end_to_end::message::Request;
+use crate::end_to_end::open_loop::{OpenLoop, p99};
+use crate::end_to_end::paired::Spread;
+use crate::end_to_end::proxy::{Plugin, Proxy, Route, Setup};
+use crate::end_to_end::report::{Bar, Row, spread};
+
+const ROUND: Duration = Duration::from_secs(4);
+
+pub(super) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
+    let guest = guest::find("spin")?;
+    let plugin = Plugin {
+        name: "spin".to_owned(),
+        source: text(&guest)?,
+        settings: "deadline = '50ms'",
+    };
+    let proxy = bench.start_wasmgate(Setup {
+        plugins: vec![plugin],
+        routes: vec![
+            Route {
+                path: "/spin",
+                plugins: &["spin"],
+            },
+            Route {
+                path: "/",
+                plugins: &[],
+            },
+        ],
+        ..Setup::default()
+    })?;
+    let free = Request::small("/small");
+    let (mut alone, mut beside, mut busy) = (Vec::new(), Vec::new(), Vec::new());
+    OpenLoop::run_for(proxy.address, &free, Duration::from_secs(1))?;
+    for round in 0..bench.options.rounds.unwrap_or(6).max(1) {
+        let quiet = latency(&proxy, &free)?;
+        let spinner = Spinner::start(proxy.address)?;
+        let (before, start) = (proxy.cpu_time()?, Instant::now());
+        let disturbed = latency(&proxy, &free)?;
+        let share = (proxy.cpu_time()? - before).as_secs_f64() / start.elapsed().as_secs_f64();
+        let spins = spinner.stop()?;
+        eprintln!(
+            "  round {}: p99 {quiet:.0} / {disturbed:.0} µs, {spins} spins, worker {:.0} % busy",
+            round + 1,
+            share * 100.0
+        );
+        alone.push(quiet);
+        beside.push(disturbed);
+        busy.push(share * 100.0);
+    }
+    let ratio = Spread::of_ratios(&beside, &alone);
+    Ok(vec![Row {
+        what: format!(
+            "spin, p99 beside it (worker {:.0} % busy)",
+            Spread::of(busy).median
+        ),
+        figure: format!("{:.0} µs", Spread::of(beside).median),
+        against: format!("without: {:.0} µs", Spread::of(alone).median),
+        outcome: spread(ratio, 2, " ×"),
+        bar: Some(Bar::at_most(ratio.median, 2.0, " ×")),
+    }])
+}
+
+/// p99 in µs.
+fn latency(proxy: &Proxy, request: &Request) -> Result<f64> {
+    let samples = OpenLoop::run_for(proxy.address, request, ROUND)?;
+    Ok(p99(&samples).context("no samples")?.as_secs_f64() * 1e6)
+}
+
+/// A client that asks for the spinning route again as soon as it is answered.
+struct Spinner {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<usize>>,
+}
+
+impl Spinner {
+    fn start(proxy: SocketAddr) -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut connection = BlockingConnection::connect(proxy)?;
+        let request = Request::small("/spin");
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let mut spins = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                // What it answers, 503 among others, is not this scenario's question.
+                connection.exchange(&request)?;
+                spins += 1;
+            }
+            Ok(spins)
+        });
+        Ok(Self { stop, thread })
+    }
+
+    fn stop(self) -> Result<usize> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread
+            .join()
+            .map_err(|_| anyhow!("the spinning client panicked"))?
+    }
+}

@@ -1,0 +1,140 @@
+//! One request and its response: what the stages hand to one another.
+//!
+//! An [`Exchange`] is boxed once, when the head of the request is there, and
+//! moves from stage to stage; while a plugin runs it lives in the plugin's store,
+//! so that the host functions can read it without a lock or a copy.
+
+/// The bodies that pass through, and what their ends trigger.
+pub mod body;
+/// What can go wrong, on which side, and what the client may know of it.
+pub mod error;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+
+pub use error::{Error, ErrorKind, Side};
+
+/// What is known of a client's connection; the same for all its exchanges.
+#[derive(Debug)]
+pub struct Connection {
+    /// The peer's socket address.
+    pub peer: SocketAddr,
+    /// The listener's name.
+    pub listener: Arc<str>,
+    /// None on a plain connection.
+    pub tls: Option<Tls>,
+    /// The peer's address as a field value, for `X-Forwarded-For`.
+    pub peer_value: HeaderValue,
+}
+
+/// What a TLS handshake settled.
+#[derive(Debug)]
+pub struct Tls {
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub version: &'static str,
+    /// The name that the client asked for (SNI).
+    pub server_name: Option<Box<str>>,
+    /// ALPN's outcome.
+    pub protocol: Option<&'static str>,
+}
+
+/// The scheme of a request, as its client sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `http`
+    Http,
+    /// `https`
+    Https,
+}
+
+impl Scheme {
+    /// As written in a URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// One request on its way through, and its response on its way back.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Who asks.
+    pub connection: Arc<Connection>,
+    /// The client's address: the peer's, or what a trusted proxy says of it.
+    pub client: SocketAddr,
+    /// Whether `client` was told by a trusted proxy.
+    pub forwarded: bool,
+    /// As the client sees it.
+    pub scheme: Scheme,
+    /// 32 hexadecimal digits, or what a trusted proxy sent.
+    pub request_id: HeaderValue,
+    /// As sent.
+    pub method: Method,
+    /// Of the client's side.
+    pub version: Version,
+    /// Host and optional port; valid and in lower case.
+    pub authority: HeaderValue,
+    /// Normalized, with the edits of plugins.
+    pub target: PathAndQuery,
+    /// As the client sent it.
+    pub raw_target: PathAndQuery,
+    /// The request's fields without `host` and the connection's own.
+    pub headers: HeaderMap,
+    /// Name of the route; empty before routing.
+    pub route: Arc<str>,
+    /// Name of the cluster that the exchange goes to, once known.
+    pub cluster: Option<Arc<str>>,
+    /// The response's head, once there is one.
+    pub response: Option<ResponseHead>,
+    /// What plugins keep and say.
+    pub notes: Notes,
+}
+
+/// The head of a response on its way to the client.
+#[derive(Debug)]
+pub struct ResponseHead {
+    /// 100 to 999.
+    pub status: StatusCode,
+    /// Without the connection's own fields.
+    pub headers: HeaderMap,
+}
+
+/// What plugins keep for later hooks and tell the operator about one exchange.
+///
+/// A handful of entries at most, so vectors; empty ones cost no allocation.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// Values, with who set them.
+    pub values: Vec<Value>,
+    /// Annotations in the order first made.
+    pub annotations: Vec<Annotation>,
+}
+
+/// A value that a plugin keeps for the length of the exchange.
+#[derive(Debug)]
+pub struct Value {
+    /// The plugin's configured name.
+    pub plugin: Arc<str>,
+    /// Chosen by the plugin.
+    pub name: String,
+    /// Opaque to the host.
+    pub value: Vec<u8>,
+    /// Whether plugins called later may read it.
+    pub visible: bool,
+}
+
+/// Something a plugin tells the operator about an exchange.
+#[derive(Debug)]
+pub struct Annotation {
+    /// The plugin's configured name.
+    pub plugin: Arc<str>,
+    /// Chosen by the plugin.
+    pub key: String,
+    /// Text for people and machines to read.
+    pub value: String,
+}

@@ -1,0 +1,30 @@
+//! Sandboxed plugins: from a file to a decision about an exchange.
+//!
+//! Loading, off the request path: [`watcher`] sees a file change, [`registry`]
+//! reads it, [`artifact`] checks it and [`engine`] compiles it, and a trial
+//! [`instance`] takes its configuration. On the request path: [`chain`] calls each
+//! plugin of a route with an instance from the worker's [`instance_pool`], within
+//! its [`limits`] and its [`running_time`].
+//!
+//! Only this module names wasmtime.
+
+/// The bytes of a component, checked, compiled and linked.
+pub mod artifact;
+/// One exchange's way through the plugins of its route.
+pub mod chain;
+/// Compiling and linking, once for the process.
+pub mod engine;
+/// One live store, and the calls into it.
+pub mod instance;
+/// The instances of one plugin on one worker.
+pub mod instance_pool;
+/// The host's side of the contract in `wit/`.
+pub mod interface;
+/// Memory, log lines, crashes.
+pub mod limits;
+/// Which plugins are loaded.
+pub mod registry;
+/// Deadlines, and fairness between long hooks and everything else.
+pub mod running_time;
+/// Says that files may have changed.
+pub mod watcher;

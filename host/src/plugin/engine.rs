@@ -1,0 +1,145 @@
+//! The Wasm engine: one for the process, shared by every plugin and worker.
+//!
+//! Owns the engine's settings, the linker and the compile cache. Running time is
+//! the business of [`super::running_time`], what one instance may use that of
+//! [`super::limits`].
+
+use std::path::{Path, PathBuf};
+
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{
+    Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, OptLevel,
+    PoolingAllocationConfig,
+};
+
+use super::instance::HostState;
+use super::interface;
+
+/// Instances that may live at once, over all plugins and workers. Each has up to
+/// four memory mappings, which count against `vm.max_map_count` (65530 unless
+/// changed).
+const INSTANCES_MAX: u32 = 4096;
+
+/// Compiles components and links them to the host.
+pub struct Engine {
+    engine: wasmtime::Engine,
+    linker: Linker<HostState>,
+}
+
+impl Engine {
+    /// An engine with the on-disk compile cache in `cache_dir`. A folder that
+    /// cannot be used costs compilations, not the start: the warning says why.
+    pub fn new(cache_dir: Option<&Path>) -> wasmtime::Result<Self> {
+        let cache = cache_dir.and_then(|directory| match open_cache(directory) {
+            Ok(cache) => Some(cache),
+            Err(error) => {
+                tracing::warn!(directory = %directory.display(), error = %format!("{error:#}"),
+                    "no compile cache: plugins are compiled again at each start");
+                None
+            }
+        });
+        let mut config = config();
+        config.cache(cache);
+        let pooled = {
+            let mut config = config.clone();
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+            wasmtime::Engine::new(&config)
+        };
+        // The pool reserves address space, which a container may limit.
+        let engine = pooled.or_else(|error| {
+            tracing::warn!(%error, "no instance pool: fresh instances cost more");
+            wasmtime::Engine::new(&config)
+        })?;
+        let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        interface::add_to_linker(&mut linker)?;
+        Ok(Self { engine, linker })
+    }
+
+    /// The engine itself, for stores and for the ticker.
+    pub fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.engine
+    }
+
+    /// Compiles, or takes from the cache. Takes seconds for large components:
+    /// not on a worker.
+    pub fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Component> {
+        Component::from_binary(&self.engine, wasm)
+    }
+
+    /// Resolves the imports, once for all instances.
+    pub fn link(&self, component: &Component) -> wasmtime::Result<InstancePre<HostState>> {
+        self.linker.instantiate_pre(component)
+    }
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config.wasm_component_model(true);
+    // It triples the cost of a plain call (measured: 142 -> 452 ns) and serves only
+    // components that use the asynchronous ABI.
+    config.concurrency_support(false);
+    config.epoch_interruption(true);
+    config.cranelift_opt_level(OptLevel::Speed);
+    config
+}
+
+fn pool() -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(INSTANCES_MAX)
+        .total_core_instances(INSTANCES_MAX * 4)
+        .total_memories(INSTANCES_MAX)
+        .total_tables(INSTANCES_MAX * 4)
+        .total_stacks(INSTANCES_MAX)
+        // Components made by language runtimes hold dozens of core instances.
+        .max_core_instances_per_component(100)
+        .max_memories_per_component(8)
+        .max_tables_per_component(100)
+        .max_component_instance_size(4 << 20)
+        .max_core_instance_size(4 << 20)
+        .table_elements(100_000)
+        // A slot that is used again keeps its pages, which saves the faults; what
+        // the last guest wrote there is zeroed or reset.
+        .linear_memory_keep_resident(if pagemap_scan() { 1 << 20 } else { 256 << 10 })
+        .table_keep_resident(64 << 10)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+fn pagemap_scan() -> bool {
+    PoolingAllocationConfig::is_pagemap_scan_available()
+}
+
+/// What comes out of the cache is run as machine code, so nobody else may be able
+/// to write there.
+fn open_cache(directory: &Path) -> anyhow::Result<Cache> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+
+    use anyhow::Context;
+
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .context("cannot create the folder")?;
+    let metadata = std::fs::metadata(directory).context("cannot read the folder")?;
+    anyhow::ensure!(metadata.is_dir(), "not a folder");
+    anyhow::ensure!(
+        metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0,
+        "others may write there; make it yours alone with `chmod 700`"
+    );
+    tempfile::tempfile_in(directory).context("cannot write there")?;
+    let mut config = CacheConfig::new();
+    config.with_directory(directory.canonicalize()?);
+    Cache::new(config).map_err(|error| anyhow::anyhow!("{error:#}"))
+}
+
+/// Where the compile cache is unless configured: below the user's cache folder;
+/// none when the environment names no home.
+pub fn default_cache_dir() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+    };
+    let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    base.map(|base| base.join("wasmgate"))
+}

@@ -1,0 +1,250 @@
+//! One live store of a plugin, and the calls into it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc};
+use wasmtime::{Store, UpdateDeadline};
+
+use super::artifact::Exports;
+use super::interface::bindings::exports::wasmgate::plugin::complete::Outcome;
+use super::interface::bindings::exports::wasmgate::plugin::lifecycle::Subscription;
+use super::interface::bindings::exports::wasmgate::plugin::request::Decision as RequestDecision;
+use super::interface::bindings::exports::wasmgate::plugin::response::Decision as ResponseDecision;
+use super::interface::wasi::Wasi;
+use super::limits::{HOSTCALL_BYTES_MAX, LogAllowance, MemoryLimit};
+use super::registry::Settings;
+use super::running_time::{Budget, Lane};
+use crate::exchange::Exchange;
+
+/// What the host functions of one instance see.
+pub struct HostState {
+    /// The plugin's configured name.
+    pub(super) name: Arc<str>,
+    /// The exchange that the current hook is about.
+    pub(super) exchange: Option<Box<Exchange>>,
+    pub(super) allowance: Arc<LogAllowance>,
+    pub(super) files: Arc<[PathBuf]>,
+    pub(super) wasi: Wasi,
+    memory: MemoryLimit,
+    budget: Budget,
+    out_of_time: bool,
+}
+
+impl HostState {
+    /// Text about the current exchange; empty outside of one.
+    pub(super) fn text(&self, read: impl FnOnce(&Exchange) -> String) -> String {
+        self.exchange.as_deref().map(read).unwrap_or_default()
+    }
+}
+
+/// Running time for instantiation and `configure`, which may build tables and start
+/// a language's runtime; a hook's own deadline would be too short for that.
+const START_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The asked-for fields of one call, in the order of the subscription.
+pub type Asked = Vec<Option<Vec<u8>>>;
+
+/// One live store of a plugin.
+pub struct Instance {
+    store: Store<HostState>,
+    exports: Arc<Exports>,
+    instance: wasmtime::component::Instance,
+    request: Option<TypedFunc<(Asked,), (RequestDecision,)>>,
+    response: Option<TypedFunc<(u16, Asked), (ResponseDecision,)>>,
+}
+
+/// Why a call into a plugin did not end well; the instance is gone.
+#[derive(Debug)]
+pub struct Crash {
+    /// One word for the access log.
+    pub kind: CrashKind,
+    /// For the operator.
+    pub detail: String,
+}
+
+/// How an instance ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrashKind {
+    /// It trapped.
+    Trap,
+    /// It ran, or waited, for too long.
+    Deadline,
+    /// It asked for more memory than it may have.
+    Memory,
+}
+
+impl CrashKind {
+    /// The word in the access log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::Deadline => "deadline",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+impl Instance {
+    /// A new store, instantiated and configured. The subscription is what the
+    /// guest answered; an `Err` inside is the guest's own text.
+    pub async fn new(
+        pre: &InstancePre<HostState>,
+        exports: &Arc<Exports>,
+        settings: &Settings,
+        lane: &Lane,
+    ) -> Result<(Self, Result<Subscription, String>), Crash> {
+        let mut store = Store::new(
+            pre.engine(),
+            HostState {
+                name: Arc::clone(&settings.name),
+                exchange: None,
+                allowance: Arc::clone(&settings.allowance),
+                files: Arc::clone(&settings.files),
+                wasi: Wasi::default(),
+                memory: MemoryLimit::new(settings.memory),
+                budget: Budget::default(),
+                out_of_time: false,
+            },
+        );
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
+        store.epoch_deadline_callback(|mut store| {
+            let state = store.data_mut();
+            if state.budget.spend() {
+                return Ok(UpdateDeadline::Yield(1));
+            }
+            state.out_of_time = true;
+            Ok(UpdateDeadline::Interrupt)
+        });
+        arm(&mut store, START_DEADLINE);
+        let instantiated = lane.drive(pre.instantiate_async(&mut store), START_DEADLINE).await;
+        let instance = finish(instantiated, &mut store)?;
+        let mut new = Self { store, exports: Arc::clone(exports), instance, request: None, response: None };
+        let configure: TypedFunc<(Arc<str>,), (Result<Subscription, String>,)> =
+            typed(&mut new.store, instance, &new.exports.configure)?;
+        arm(&mut new.store, START_DEADLINE);
+        let call = configure.call_async(&mut new.store, (Arc::clone(&settings.config),));
+        let called = lane.drive(call, START_DEADLINE).await;
+        let (subscription,) = finish(called, &mut new.store)?;
+        if let Some(export) = &new.exports.request {
+            new.request = Some(typed(&mut new.store, instance, export)?);
+        }
+        if let Some(export) = &new.exports.response {
+            new.response = Some(typed(&mut new.store, instance, export)?);
+        }
+        Ok((new, subscription))
+    }
+
+    /// Calls `request.on-request`; the exchange is given back with the decision,
+    /// or with the crash.
+    pub async fn on_request(
+        &mut self,
+        exchange: Box<Exchange>,
+        asked: Asked,
+        settings: &Settings,
+        lane: &Lane,
+    ) -> (Box<Exchange>, Result<RequestDecision, Crash>) {
+        let Some(hook) = &self.request else { return (exchange, Err(not_exported())) };
+        self.store.data_mut().exchange = Some(exchange);
+        arm(&mut self.store, settings.deadline);
+        let called = lane.drive(hook.call_async(&mut self.store, (asked,)), settings.deadline).await;
+        let decision = finish(called, &mut self.store).map(|(decision,)| decision);
+        (take(&mut self.store), decision)
+    }
+
+    /// Calls `response.on-response`, likewise.
+    pub async fn on_response(
+        &mut self,
+        exchange: Box<Exchange>,
+        status: u16,
+        asked: Asked,
+        settings: &Settings,
+        lane: &Lane,
+    ) -> (Box<Exchange>, Result<ResponseDecision, Crash>) {
+        let Some(hook) = &self.response else { return (exchange, Err(not_exported())) };
+        self.store.data_mut().exchange = Some(exchange);
+        arm(&mut self.store, settings.deadline);
+        let called =
+            lane.drive(hook.call_async(&mut self.store, (status, asked)), settings.deadline).await;
+        let decision = finish(called, &mut self.store).map(|(decision,)| decision);
+        (take(&mut self.store), decision)
+    }
+
+    /// Calls `complete.on-complete`.
+    pub async fn on_complete(
+        &mut self,
+        exchange: Box<Exchange>,
+        outcome: Outcome,
+        settings: &Settings,
+        lane: &Lane,
+    ) -> (Box<Exchange>, Result<(), Crash>) {
+        let Some(export) = self.exports.complete else { return (exchange, Err(not_exported())) };
+        let hook: TypedFunc<(Outcome,), ()> = match typed(&mut self.store, self.instance, &export) {
+            Ok(hook) => hook,
+            Err(crash) => return (exchange, Err(crash)),
+        };
+        self.store.data_mut().exchange = Some(exchange);
+        arm(&mut self.store, settings.deadline);
+        let called = lane.drive(hook.call_async(&mut self.store, (outcome,)), settings.deadline).await;
+        let result = finish(called, &mut self.store);
+        (take(&mut self.store), result)
+    }
+}
+
+fn typed<Params, Return>(
+    store: &mut Store<HostState>,
+    instance: wasmtime::component::Instance,
+    export: &wasmtime::component::ComponentExportIndex,
+) -> Result<TypedFunc<Params, Return>, Crash>
+where
+    Params: ComponentNamedList + Lower,
+    Return: ComponentNamedList + Lift,
+{
+    instance.get_typed_func(store, export).map_err(|error| Crash {
+        kind: CrashKind::Trap,
+        detail: format!("a hook has another type than the contract's: {error:#}"),
+    })
+}
+
+/// A hook is called only where the plugin exports it.
+fn not_exported() -> Crash {
+    Crash { kind: CrashKind::Trap, detail: "the plugin does not export this hook".to_owned() }
+}
+
+/// A new call: its running time starts, and its first epoch.
+fn arm(store: &mut Store<HostState>, deadline: Duration) {
+    store.data_mut().budget.begin(deadline);
+    store.set_epoch_deadline(1);
+}
+
+/// Every path that puts an exchange into the store takes it out again here.
+fn take(store: &mut Store<HostState>) -> Box<Exchange> {
+    store.data_mut().exchange.take().expect("the exchange stays in the store while a hook runs")
+}
+
+fn finish<T>(
+    called: Result<wasmtime::Result<T>, super::running_time::WaitedTooLong>,
+    store: &mut Store<HostState>,
+) -> Result<T, Crash> {
+    match called {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(crash(&error, store.data())),
+        Err(waited) => Err(Crash {
+            kind: CrashKind::Deadline,
+            detail: format!("waited for more than {:?}", waited.0),
+        }),
+    }
+}
+
+fn crash(error: &wasmtime::Error, state: &HostState) -> Crash {
+    let (kind, detail) = if state.out_of_time {
+        (CrashKind::Deadline, "ran for longer than its deadline".to_owned())
+    } else if state.memory.exceeded {
+        (CrashKind::Memory, format!("asked for more memory than its limit: {error:#}"))
+    } else {
+        (CrashKind::Trap, format!("{error:#}"))
+    };
+    Crash { kind, detail }
+}

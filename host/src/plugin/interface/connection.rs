@@ -1,0 +1,39 @@
+//! `connection`: facts about the client's connection.
+
+use super::bindings::wasmgate::plugin::connection::Host;
+use crate::exchange::Tls;
+use crate::plugin::instance::HostState;
+
+impl Host for HostState {
+    fn client_address(&mut self) -> Option<String> {
+        Some(self.exchange.as_ref()?.client.ip().to_string())
+    }
+
+    fn client_port(&mut self) -> Option<u16> {
+        let exchange = self.exchange.as_ref()?;
+        let known = !exchange.forwarded || exchange.client.port() != 0;
+        known.then(|| exchange.client.port())
+    }
+
+    fn listener(&mut self) -> Option<String> {
+        Some(self.exchange.as_ref()?.connection.listener.to_string())
+    }
+
+    fn tls_version(&mut self) -> Option<String> {
+        Some(self.tls()?.version.to_owned())
+    }
+
+    fn server_name(&mut self) -> Option<String> {
+        self.tls()?.server_name.as_deref().map(str::to_owned)
+    }
+
+    fn application_protocol(&mut self) -> Option<String> {
+        self.tls()?.protocol.map(str::to_owned)
+    }
+}
+
+impl HostState {
+    fn tls(&self) -> Option<&Tls> {
+        self.exchange.as_ref()?.connection.tls.as_ref()
+    }
+}

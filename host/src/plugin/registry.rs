@@ -1,0 +1,278 @@
+//! Which plugins are loaded: from a configuration and files to plugins that have
+//! passed their trial.
+//!
+//! A plugin that cannot be loaded changes nothing: the one that was loaded before
+//! under the same name and configuration keeps serving, and the error says why.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::HeaderName;
+use thiserror::Error;
+
+use super::artifact::{Artifact, ArtifactError, Digest, digest};
+use super::engine::Engine;
+use super::instance::{Crash, Instance};
+use super::interface::bindings::exports::wasmgate::plugin::lifecycle;
+use super::limits::{CrashBudget, LogAllowance};
+use super::running_time::{Lane, Ticker};
+use crate::config::{self, Isolation, OnFailure, PluginSource};
+
+/// A component with its configuration, ready to be called.
+pub struct Plugin {
+    /// Unique for the life of the process.
+    pub id: u64,
+    /// How it is run.
+    pub settings: Settings,
+    /// What is run.
+    pub artifact: Arc<Artifact>,
+    /// What it asked for.
+    pub subscription: Subscription,
+    /// Whether it may be called.
+    pub crashes: CrashBudget,
+    /// What it did so far.
+    pub counters: Counters,
+}
+
+/// How a plugin is run.
+pub struct Settings {
+    /// Configured name.
+    pub name: Arc<str>,
+    /// Where the component came from.
+    pub source: PluginSource,
+    /// What happens to an exchange when it fails.
+    pub on_failure: OnFailure,
+    /// Whether instances are reused.
+    pub isolation: Isolation,
+    /// Running time of one hook.
+    pub deadline: Duration,
+    /// Linear memory of one instance, in bytes.
+    pub memory: u64,
+    /// Readable directories.
+    pub files: Arc<[PathBuf]>,
+    /// JSON for `configure`.
+    pub config: Arc<str>,
+    /// Log lines that it may still write.
+    pub allowance: Arc<LogAllowance>,
+}
+
+/// What the plugin wants handed over with each call.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Subscription {
+    /// For `request`.
+    pub request: Vec<HeaderName>,
+    /// For `response`.
+    pub response: Vec<HeaderName>,
+}
+
+/// What a plugin did so far, over all workers. Only failures are counted here:
+/// a success must not write to what workers share.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Instances that trapped or ran out of time or memory.
+    pub crashes: AtomicU64,
+    /// Hooks that said they failed, or asked for something illegal.
+    pub failures: AtomicU64,
+}
+
+/// More names than this in a subscription are a mistake: each costs at each call.
+const SUBSCRIPTION_MAX: usize = 64;
+
+/// Why a plugin could not be loaded.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The file.
+    #[error("cannot read {path}: {error}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// No such bundled plugin.
+    #[error("there is no bundled plugin `{name}`: there are {available}")]
+    NoBuiltin {
+        /// As configured.
+        name: String,
+        /// Those that exist.
+        available: String,
+    },
+    /// The component.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The trial instance crashed.
+    #[error("it does not start: {0}")]
+    Start(String),
+    /// `configure` refused.
+    #[error("it refuses its configuration: {0}")]
+    Configuration(String),
+    /// A name in the subscription.
+    #[error("it subscribes to `{0}`, which is no header name")]
+    Subscription(String),
+    /// Too long a subscription.
+    #[error("it subscribes to {0} headers; {SUBSCRIPTION_MAX} is the most")]
+    SubscriptionLength(usize),
+}
+
+/// What became of one attempt to load.
+pub enum Outcome {
+    /// A new plugin.
+    Loaded(Arc<Plugin>),
+    /// The same content and configuration as before.
+    Unchanged(Arc<Plugin>),
+    /// The old one keeps serving, if there was one.
+    Rejected {
+        /// Why.
+        error: LoadError,
+        /// Loaded earlier under the same name and configuration.
+        kept: Option<Arc<Plugin>>,
+    },
+}
+
+/// Loads plugins and remembers what is loaded.
+pub struct Registry {
+    engine: Arc<Engine>,
+    lane: Lane,
+    bundled: Box<dyn Fn(&str) -> Result<&'static [u8], LoadError> + Send>,
+    artifacts: HashMap<Digest, Arc<Artifact>>,
+    loaded: Vec<(config::Plugin, Arc<Plugin>)>,
+}
+
+impl Registry {
+    /// Loads nothing yet.
+    pub fn new(
+        engine: Arc<Engine>,
+        ticker: Ticker,
+        bundled: impl Fn(&str) -> Result<&'static [u8], LoadError> + Send + 'static,
+    ) -> Self {
+        Self {
+            engine,
+            lane: Lane::new(ticker),
+            bundled: Box::new(bundled),
+            artifacts: HashMap::new(),
+            loaded: Vec::new(),
+        }
+    }
+
+    /// Loads a plugin, or finds it unchanged. Blocks for as long as compiling
+    /// takes: not on a worker.
+    pub async fn load(&mut self, spec: &config::Plugin) -> Outcome {
+        let known = self.loaded.iter().find(|(known, _)| known == spec).map(|(_, plugin)| plugin);
+        let known = known.cloned();
+        match self.try_load(spec, known.as_ref()).await {
+            Ok(plugin) if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &plugin)) => {
+                Outcome::Unchanged(plugin)
+            }
+            Ok(plugin) => {
+                self.loaded.retain(|(known, _)| known != spec);
+                self.loaded.push((spec.clone(), Arc::clone(&plugin)));
+                Outcome::Loaded(plugin)
+            }
+            Err(error) => Outcome::Rejected { error, kept: known },
+        }
+    }
+
+    /// Forgets every plugin that is not in use any more, and its compiled code.
+    pub fn retain(&mut self, used: impl Fn(&Plugin) -> bool) {
+        self.loaded.retain(|(_, plugin)| used(plugin));
+        self.artifacts.retain(|_, artifact| {
+            self.loaded.iter().any(|(_, plugin)| Arc::ptr_eq(&plugin.artifact, artifact))
+        });
+    }
+
+    async fn try_load(
+        &mut self,
+        spec: &config::Plugin,
+        known: Option<&Arc<Plugin>>,
+    ) -> Result<Arc<Plugin>, LoadError> {
+        let wasm = self.read(&spec.source)?;
+        let digest = digest(&wasm);
+        if let Some(known) = known.filter(|known| known.artifact.digest == digest) {
+            return Ok(Arc::clone(known));
+        }
+        let artifact = match self.artifacts.get(&digest) {
+            Some(artifact) => Arc::clone(artifact),
+            None => Arc::new(Artifact::load(&self.engine, &wasm)?),
+        };
+        let plugin = self.trial(&artifact, spec).await?;
+        self.artifacts.insert(digest, artifact);
+        Ok(Arc::new(plugin))
+    }
+
+    fn read(&self, source: &PluginSource) -> Result<std::borrow::Cow<'static, [u8]>, LoadError> {
+        match source {
+            PluginSource::Builtin(name) => (self.bundled)(name).map(Into::into),
+            PluginSource::File(path) => std::fs::read(path)
+                .map(Into::into)
+                .map_err(|error| LoadError::Read { path: path.clone(), error }),
+        }
+    }
+
+    /// One instance, configured and thrown away: what it answers is what all
+    /// later instances are held to.
+    async fn trial(
+        &self,
+        artifact: &Arc<Artifact>,
+        spec: &config::Plugin,
+    ) -> Result<Plugin, LoadError> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let settings = Settings {
+            name: spec.name.as_str().into(),
+            source: spec.source.clone(),
+            on_failure: spec.on_failure,
+            isolation: spec.isolation,
+            deadline: spec.deadline,
+            memory: spec.memory,
+            files: spec.capabilities.files.as_slice().into(),
+            config: spec.config.to_string().into(),
+            allowance: Arc::default(),
+        };
+        self.lane.begin();
+        let started = Instance::new(&artifact.pre, &artifact.exports, &settings, &self.lane).await;
+        let (_, configured) = started
+            .map_err(|Crash { kind, detail }| LoadError::Start(format!("{}: {detail}", kind.as_str())))?;
+        let subscription = configured.map_err(LoadError::Configuration)?;
+        Ok(Plugin {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            settings,
+            artifact: Arc::clone(artifact),
+            subscription: names(&subscription)?,
+            crashes: CrashBudget::default(),
+            counters: Counters::default(),
+        })
+    }
+}
+
+fn names(asked: &lifecycle::Subscription) -> Result<Subscription, LoadError> {
+    let parse = |list: &[String]| {
+        if list.len() > SUBSCRIPTION_MAX {
+            return Err(LoadError::SubscriptionLength(list.len()));
+        }
+        let name = |text: &String| {
+            HeaderName::from_bytes(text.as_bytes())
+                .map_err(|_| LoadError::Subscription(text.escape_debug().to_string()))
+        };
+        list.iter().map(name).collect()
+    };
+    Ok(Subscription { request: parse(&asked.request_headers)?, response: parse(&asked.response_headers)? })
+}
+
+/// The `*.wasm` files of a directory in file-name order, with the configuration
+/// beside each.
+pub fn directory(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let path = entry?.path();
+        let is_wasm = path.extension().is_some_and(|extension| extension == "wasm");
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        // `is_file` follows links: Kubernetes mounts every file as one.
+        if is_wasm && !hidden && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

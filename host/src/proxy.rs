@@ -1,0 +1,336 @@
+//! The life of one exchange: start here.
+//!
+//! Head → route → plugins → endpoint → plugins → client. Every stage is a call
+//! that can be read in [`handle`]; an error at any of them becomes a response in
+//! one place, and passes the plugins like every other response.
+
+/// The response's body, and the end of the exchange with it.
+pub mod body;
+/// The access log's line, the `complete` hooks.
+mod finish;
+/// Connections that stopped being HTTP.
+mod tunnel;
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+
+use crate::config::{Balance, HashKey};
+use crate::exchange::body::{ClientBody, Meter, RequestBody};
+use crate::exchange::{Error, ErrorKind, Exchange, ResponseHead};
+use crate::http::connection::{Active, Client};
+use crate::http::head::{self, Head};
+use crate::http::{forward, respond};
+use crate::plugin::chain::{Chosen, Passage, Run};
+use crate::router::RequestView;
+use crate::snapshot::{LocalRoute, LocalSnapshot};
+use crate::upstream::balance::hash_key;
+use crate::upstream::client::{self, Attempts, Call, UpstreamBody};
+use crate::upstream::cluster::LocalCluster;
+use body::{Content, ResponseBody};
+use finish::Finish;
+
+/// Handles one exchange.
+pub async fn handle(client: &Rc<Client>, mut request: Request<Incoming>) -> Response<ResponseBody> {
+    let worker = &client.worker;
+    let snapshot = worker.snapshot();
+    let active = Active::new(client);
+    let on_upgrade = request.extensions().get::<OnUpgrade>().is_some().then(|| hyper::upgrade::on(&mut request));
+    let (parts, incoming) = request.into_parts();
+    let reader = head::Reader {
+        connection: &client.facts,
+        trusted: &snapshot.shared.config.trusted_proxies,
+        limits: &snapshot.shared.config.limits,
+        ids: &worker.ids,
+    };
+    let (mut head, read) = reader.read(parts);
+    let mut finish = Finish::begin(active, Rc::clone(&snapshot), &head.exchange);
+    if !head.trusted {
+        forward::remove_claims(&mut head.exchange.headers);
+    }
+    let Head { exchange, upgrade, trailers, trusted } = head;
+    let wanted = Wanted { upgrade, on_upgrade, trailers, trusted };
+    let (mut exchange, answer) = match read {
+        Ok(()) => answer(client, &snapshot, exchange, incoming, wanted, &mut finish).await,
+        Err(error) => (exchange, Err(error)),
+    };
+    let mut content = match answer {
+        Ok(content) => content,
+        Err(error) => fail(&mut exchange, error, &mut finish),
+    };
+    // A response hook that fails makes an error of the response, which passes the
+    // hooks that are left; each is called once, so this ends.
+    if finish.has_plugins() {
+        loop {
+            let (back, passed) = finish.pass_response(exchange, &worker.lane).await;
+            exchange = back;
+            match passed {
+                Ok(None) => break,
+                Ok(Some(replacement)) => {
+                    content = Content::Full(replacement);
+                    break;
+                }
+                Err(error) => content = fail(&mut exchange, error, &mut finish),
+            }
+        }
+    }
+    send(exchange, content, finish)
+}
+
+/// What the client asked of the connection, besides the request itself.
+struct Wanted {
+    upgrade: Option<HeaderValue>,
+    on_upgrade: Option<OnUpgrade>,
+    trailers: bool,
+    trusted: bool,
+}
+
+/// From a checked head to the head of a response and its content.
+async fn answer(
+    client: &Rc<Client>,
+    snapshot: &Rc<LocalSnapshot>,
+    mut exchange: Box<Exchange>,
+    incoming: Incoming,
+    wanted: Wanted,
+    finish: &mut Finish,
+) -> (Box<Exchange>, Result<Content, Error>) {
+    let Some(mut route) = route(snapshot, &exchange) else {
+        return (exchange, Err(Error::new(ErrorKind::NoRoute, "no route matches")));
+    };
+    exchange.route = std::sync::Arc::clone(&route.name);
+    exchange.cluster = Some(std::sync::Arc::clone(&route.cluster.name));
+    let mut cluster = &route.cluster;
+    if !route.chain.is_empty() {
+        let (back, passage) = finish
+            .pass_request(Rc::clone(&route.chain), exchange, &**snapshot, &client.worker.lane)
+            .await;
+        exchange = back;
+        match passage {
+            Passage::Forward => {}
+            Passage::Failed(error) => return (exchange, Err(error)),
+            Passage::Answer(response) => {
+                let (parts, body) = response.into_parts();
+                exchange.response =
+                    Some(ResponseHead { status: parts.status, headers: parts.headers });
+                return (exchange, Ok(Content::Full(body)));
+            }
+        }
+        match finish.run().and_then(Run::destination) {
+            Some(Chosen::Cluster(index)) => cluster = snapshot.cluster_at(index),
+            Some(Chosen::Route(index)) => {
+                route = snapshot.route_at(index);
+                cluster = &route.cluster;
+                exchange.cluster = Some(std::sync::Arc::clone(&cluster.name));
+            }
+            None => {}
+        }
+    }
+    let result = forward(client, route, cluster, &mut exchange, incoming, wanted, finish).await;
+    (exchange, result)
+}
+
+fn route<'a>(snapshot: &'a LocalSnapshot, exchange: &Exchange) -> Option<&'a LocalRoute> {
+    let authority = exchange.authority.to_str().unwrap_or_default();
+    let view = RequestView {
+        host: host_of(authority),
+        path: exchange.target.path(),
+        query: exchange.target.query(),
+        method: &exchange.method,
+        headers: &exchange.headers,
+    };
+    snapshot.route(&view).map(|index| snapshot.route_at(index))
+}
+
+/// The authority without its port.
+fn host_of(authority: &str) -> &str {
+    match authority.rfind([':', ']']) {
+        Some(colon) if authority.as_bytes()[colon] == b':' => &authority[..colon],
+        _ => authority,
+    }
+}
+
+/// Asks an endpoint.
+async fn forward(
+    client: &Rc<Client>,
+    route: &LocalRoute,
+    cluster: &Rc<LocalCluster>,
+    exchange: &mut Exchange,
+    incoming: Incoming,
+    wanted: Wanted,
+    finish: &mut Finish,
+) -> Result<Content, Error> {
+    let deadlines = &client.worker.deadlines;
+    let patience = finish.snapshot().shared.config.timeouts.body;
+    let (body, meter) = request_body(exchange, incoming, route.body_bytes, patience, client)?;
+    finish.meter(meter.clone());
+    let mut headers = match finish.reads_request_later() {
+        true => exchange.headers.clone(),
+        false => std::mem::take(&mut exchange.headers),
+    };
+    headers.reserve(8);
+    let Wanted { upgrade, on_upgrade, trailers, trusted } = wanted;
+    forward::add(exchange, &mut headers, trusted, trailers, &client.forwarded);
+    if let Some(protocol) = &upgrade {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, protocol.clone());
+    }
+    let call = Call {
+        method: exchange.method.clone(),
+        target: exchange.target.clone(),
+        authority: exchange.authority.clone(),
+        key: key(&cluster.shared.config.balance, exchange, &headers),
+        headers,
+        body,
+        meter,
+        response_timeout: route.response_timeout.unwrap_or(cluster.shared.config.response_timeout),
+    };
+    let mut attempts = Attempts::default();
+    finish.upstream_begins();
+    let sent = client::send(cluster, call, deadlines, &mut attempts).await;
+    finish.upstream_ended(attempts, sent.is_ok());
+    let mut reply = sent?;
+    let endpoint_upgrade = (reply.response.status() == StatusCode::SWITCHING_PROTOCOLS)
+        .then(|| hyper::upgrade::on(&mut reply.response));
+    let (parts, body) = reply.response.into_parts();
+    let mut headers = parts.headers;
+    let protocol = respond::strip(&mut headers, &cluster.shared.expose);
+    exchange.response = Some(ResponseHead { status: parts.status, headers });
+    match (endpoint_upgrade, on_upgrade.filter(|_| upgrade.is_some())) {
+        (None, _) => {
+            let body = UpstreamBody::new(body, reply.lease, cluster.shared.body);
+            Ok(Content::Upstream(Box::new(body)))
+        }
+        (Some(endpoint), Some(of_client)) => {
+            Ok(Content::Tunnel(Box::new(tunnel::Tunnel { of_client, endpoint, protocol })))
+        }
+        (Some(_), None) => Err(Error::new(
+            ErrorKind::UpstreamProtocol,
+            "the endpoint switched protocols without being asked",
+        )),
+    }
+}
+
+fn request_body(
+    exchange: &Exchange,
+    incoming: Incoming,
+    limit: Option<u64>,
+    patience: std::time::Duration,
+    client: &Rc<Client>,
+) -> Result<(RequestBody, Option<Rc<Meter>>), Error> {
+    use http_body::Body as _;
+
+    if incoming.is_end_stream() {
+        return Ok((RequestBody::Empty, None));
+    }
+    // An announced length is refused before anything is sent to an endpoint.
+    if let Some(limit) = limit
+        && incoming.size_hint().lower() > limit
+    {
+        let text = format!("a body of {} octets for {}", incoming.size_hint().lower(), exchange.route);
+        return Err(Error::new(ErrorKind::BodyTooLarge, text));
+    }
+    let deadlines = &client.worker.deadlines;
+    let (body, meter) = ClientBody::new(incoming, limit, patience, deadlines);
+    Ok((RequestBody::Client(body), Some(meter)))
+}
+
+/// What hash balancing goes by; none if the exchange lacks it.
+fn key(balance: &Balance, exchange: &Exchange, headers: &HeaderMap) -> Option<u64> {
+    let Balance::Hash(key) = balance else { return None };
+    match key {
+        HashKey::Path => Some(hash_key(exchange.target.path().as_bytes())),
+        HashKey::Header(name) => headers.get(name).map(|value| hash_key(value.as_bytes())),
+        HashKey::Cookie(name) => cookie(headers, name).map(hash_key),
+        HashKey::ClientAddress => Some(match exchange.client.ip() {
+            std::net::IpAddr::V4(address) => hash_key(&address.octets()),
+            std::net::IpAddr::V6(address) => hash_key(&address.octets()),
+        }),
+    }
+}
+
+/// The first cookie of that name (RFC 6265, section 5.4).
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+    let lines = headers.get_all(header::COOKIE).iter();
+    let pairs = lines.flat_map(|line| line.as_bytes().split(|&byte| byte == b';'));
+    let mut named = pairs.filter_map(|pair| {
+        let pair = pair.trim_ascii_start();
+        pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+    });
+    named.next()
+}
+
+/// Turns a failure into the response that the client gets.
+fn fail(exchange: &mut Exchange, error: Error, finish: &mut Finish) -> Content {
+    let (head, body) = respond::error(&error, exchange);
+    exchange.response = Some(head);
+    finish.failed(error);
+    Content::Full(body)
+}
+
+/// Hands the response to hyper; from here its body's end is the exchange's end.
+fn send(mut exchange: Box<Exchange>, content: Content, mut finish: Finish) -> Response<ResponseBody> {
+    let head = match exchange.response.take() {
+        Some(head) => head,
+        None => ResponseHead { status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new() },
+    };
+    let ResponseHead { status, mut headers } = head;
+    if let Content::Full(_) = content {
+        // Of the response that this one replaces.
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    finish.status(status);
+    let content = match content {
+        Content::Tunnel(tunnel) => {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            if let Some(protocol) = &tunnel.protocol {
+                headers.insert(header::UPGRADE, protocol.clone());
+            }
+            return tunnel::open(*tunnel, status, headers, exchange, finish);
+        }
+        Content::Full(body) if bodiless(status) => {
+            drop(body);
+            Content::Full(Bytes::new())
+        }
+        other => other,
+    };
+    if finish.reads_request_later() {
+        exchange.response = Some(ResponseHead { status, headers: headers.clone() });
+    }
+    let mut response = Response::new(ResponseBody::new(content, exchange, finish));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Statuses that have no body (RFC 9110, section 6.4.1).
+fn bodiless(status: StatusCode) -> bool {
+    status.is_informational()
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_ends_before_its_port() {
+        assert_eq!(host_of("example.com:8080"), "example.com");
+        assert_eq!(host_of("example.com"), "example.com");
+        assert_eq!(host_of("[::1]:80"), "[::1]");
+        assert_eq!(host_of("[::1]"), "[::1]");
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, HeaderValue::from_static("xid=1; id=2"));
+        headers.append(header::COOKIE, HeaderValue::from_static("other=3"));
+        assert_eq!(cookie(&headers, "id"), Some(&b"2"[..]));
+        assert_eq!(cookie(&headers, "other"), Some(&b"3"[..]));
+        assert_eq!(cookie(&headers, "i"), None);
+    }
+}

@@ -1,0 +1,295 @@
+//! What is left to do when an exchange is over: count it, write the access log's
+//! line, tell the plugins that asked.
+//!
+//! An exchange can end anywhere, also by the client going away in the middle of a
+//! stage, which drops whatever is running. So this is a guard that begins with the
+//! exchange and works when it is dropped.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, StatusCode, Version};
+
+use crate::exchange::body::Meter;
+use crate::exchange::{Error, ErrorKind, Exchange};
+use crate::http::connection::Active;
+use crate::plugin::chain::{Chain, Destinations, Passage, Run};
+use crate::plugin::interface::bindings::exports::wasmgate::plugin::complete::Outcome;
+use crate::plugin::interface::version_text;
+use crate::plugin::running_time::Lane;
+use crate::snapshot::LocalSnapshot;
+use crate::telemetry::access_log::{Annotation, Entry, ErrorEntry, PluginEntry};
+use crate::upstream::client::Attempts;
+
+/// The guard of one exchange.
+pub(super) struct Finish(Option<Box<State>>);
+
+struct State {
+    active: Active,
+    snapshot: Rc<LocalSnapshot>,
+    run: Option<Run>,
+    status: Option<StatusCode>,
+    sent: u64,
+    received: u64,
+    meter: Option<Rc<Meter>>,
+    error: Option<Error>,
+    account: Option<Account>,
+}
+
+/// What only the access log and `complete` hooks want to know. Without either
+/// there is none, and the exchange costs no look at a clock.
+struct Account {
+    time: SystemTime,
+    began: Instant,
+    upstream_began: Option<Instant>,
+    upstream: Option<Duration>,
+    attempts: Attempts,
+    /// The exchange itself is gone when a client leaves while a plugin has it.
+    request_id: HeaderValue,
+    method: Method,
+    version: Version,
+    authority: HeaderValue,
+    target: PathAndQuery,
+}
+
+impl Finish {
+    /// An exchange begins.
+    pub(super) fn begin(active: Active, snapshot: Rc<LocalSnapshot>, exchange: &Exchange) -> Self {
+        let wanted = active.client().worker.logs() || snapshot.has_complete_hook();
+        let account = wanted.then(|| Account {
+            time: SystemTime::now(),
+            began: Instant::now(),
+            upstream_began: None,
+            upstream: None,
+            attempts: Attempts::default(),
+            request_id: exchange.request_id.clone(),
+            method: exchange.method.clone(),
+            version: exchange.version,
+            authority: exchange.authority.clone(),
+            target: exchange.raw_target.clone(),
+        });
+        Self(Some(Box::new(State {
+            active,
+            snapshot,
+            run: None,
+            status: None,
+            sent: 0,
+            received: 0,
+            meter: None,
+            error: None,
+            account,
+        })))
+    }
+
+    fn state(&self) -> &State {
+        self.0.as_ref().expect("the state is there until the exchange has ended")
+    }
+
+    fn state_mut(&mut self) -> &mut State {
+        self.0.as_mut().expect("the state is there until the exchange has ended")
+    }
+
+    /// The exchange's place among those of its connection.
+    pub(super) fn active(&self) -> &Active {
+        &self.state().active
+    }
+
+    /// What the exchange is handled by.
+    pub(super) fn snapshot(&self) -> &Rc<LocalSnapshot> {
+        &self.state().snapshot
+    }
+
+    /// Its way through the plugins, if there are any.
+    pub(super) fn run(&self) -> Option<&Run> {
+        self.state().run.as_ref()
+    }
+
+    /// Whether plugins have seen the request.
+    pub(super) fn has_plugins(&self) -> bool {
+        self.state().run.is_some()
+    }
+
+    /// Whether a later hook may want to read the request.
+    pub(super) fn reads_request_later(&self) -> bool {
+        self.run().is_some_and(Run::reads_request_later)
+    }
+
+    /// Passes the request through a route's plugins.
+    pub(super) async fn pass_request(
+        &mut self,
+        chain: Rc<Chain>,
+        exchange: Box<Exchange>,
+        destinations: &impl Destinations,
+        lane: &Lane,
+    ) -> (Box<Exchange>, Passage) {
+        let traced = self.active().client().worker.logs();
+        let run = self.state_mut().run.insert(Run::new(chain, traced));
+        run.request(exchange, destinations, lane).await
+    }
+
+    /// Passes the response through the plugins that saw the request.
+    pub(super) async fn pass_response(
+        &mut self,
+        exchange: Box<Exchange>,
+        lane: &Lane,
+    ) -> (Box<Exchange>, Result<Option<Bytes>, Error>) {
+        match &mut self.state_mut().run {
+            Some(run) => run.response(exchange, lane).await,
+            None => (exchange, Ok(None)),
+        }
+    }
+
+    /// What counts the request's body.
+    pub(super) fn meter(&mut self, meter: Option<Rc<Meter>>) {
+        self.state_mut().meter = meter;
+    }
+
+    /// An endpoint is asked.
+    pub(super) fn upstream_begins(&mut self) {
+        if let Some(account) = &mut self.state_mut().account {
+            account.upstream_began = Some(Instant::now());
+        }
+    }
+
+    /// An endpoint answered, or none did.
+    pub(super) fn upstream_ended(&mut self, attempts: Attempts, answered: bool) {
+        if let Some(account) = &mut self.state_mut().account {
+            account.attempts = attempts;
+            let took = account.upstream_began.map(|began| began.elapsed());
+            account.upstream = took.filter(|_| answered);
+        }
+    }
+
+    /// The status that the client gets.
+    pub(super) fn status(&mut self, status: StatusCode) {
+        self.state_mut().status = Some(status);
+    }
+
+    /// Octets of the response's body.
+    pub(super) fn sent(&mut self, octets: u64) {
+        let state = self.state_mut();
+        state.sent = state.sent.max(octets);
+    }
+
+    /// Octets that passed a tunnel.
+    pub(super) fn tunnelled(&mut self, received: u64, sent: u64) {
+        let state = self.state_mut();
+        (state.received, state.sent) = (received, sent);
+    }
+
+    /// What went wrong; the first failure is the cause of later ones.
+    pub(super) fn failed(&mut self, error: Error) {
+        self.state_mut().error.get_or_insert(error);
+    }
+
+    /// The client did not wait for the end.
+    pub(super) fn client_left(&mut self) {
+        self.failed(Error::new(ErrorKind::ClientClosed, "the client left before the end"));
+    }
+
+    /// The exchange is over.
+    pub(super) fn end(&mut self, exchange: Option<Box<Exchange>>) {
+        let Some(state) = self.0.take() else { return };
+        let counters = &state.active.client().worker.counters;
+        counters.response(state.status.map_or(0, |status| status.as_u16()));
+        if let Some(error) = &state.error {
+            counters.error(error.kind);
+        }
+        state.log(exchange.as_deref());
+        if let (Some(exchange), Some(run)) = (exchange, &state.run)
+            && run.has_complete_hook()
+        {
+            state.complete(exchange);
+        }
+    }
+}
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            self.client_left();
+            self.end(None);
+        }
+    }
+}
+
+impl State {
+    fn received(&self) -> u64 {
+        self.meter.as_ref().map_or(self.received, |meter| meter.bytes.get())
+    }
+
+    fn log(&self, exchange: Option<&Exchange>) {
+        let worker = &self.active.client().worker;
+        let Some(account) = self.account.as_ref().filter(|_| worker.logs()) else { return };
+        let connection = &self.active.client().facts;
+        let traces = self.run.as_ref().map(Run::traces).unwrap_or_default();
+        let plugins: Vec<PluginEntry<'_>> = traces
+            .iter()
+            .map(|trace| PluginEntry {
+                name: &trace.plugin,
+                request: trace.request,
+                response: trace.response,
+                time: trace.time,
+            })
+            .collect();
+        let notes = exchange.map(|exchange| &*exchange.notes.annotations).unwrap_or_default();
+        let annotations: Vec<Annotation<'_>> = notes
+            .iter()
+            .map(|note| Annotation { plugin: &note.plugin, key: &note.key, value: &note.value })
+            .collect();
+        let endpoint = account.attempts.endpoint.as_ref();
+        let peer = exchange.map_or(connection.peer, |exchange| exchange.client);
+        worker.log(&Entry {
+            time: account.time,
+            request_id: Some(account.request_id.as_bytes()),
+            client: peer,
+            listener: &connection.listener,
+            protocol: Some(version_text(account.version)),
+            tls: connection.tls.as_ref().map(|tls| tls.version),
+            method: Some(account.method.as_str()),
+            host: Some(account.authority.as_bytes()).filter(|host| !host.is_empty()),
+            path: Some(account.target.as_str().as_bytes()),
+            route: exchange.map(|exchange| &*exchange.route).filter(|route| !route.is_empty()),
+            cluster: exchange.and_then(|exchange| exchange.cluster.as_deref()),
+            endpoint: endpoint.map(|endpoint| &*endpoint.target.url),
+            status: self.status.map(|status| status.as_u16()),
+            bytes_in: self.received(),
+            bytes_out: self.sent,
+            duration_us: micros(account.began.elapsed()),
+            upstream_us: account.upstream.map(micros),
+            attempts: Some(account.attempts.count).filter(|count| *count > 0),
+            plugins: &plugins,
+            annotations: &annotations,
+            error: self.error.as_ref().map(|error| ErrorEntry {
+                kind: error.kind.as_str(),
+                side: error.side().as_str(),
+                detail: Some(&error.detail),
+            }),
+        });
+    }
+
+    /// Calls the `complete` hooks, after everything that the client waits for.
+    fn complete(mut self: Box<Self>, exchange: Box<Exchange>) {
+        let Some(mut run) = self.run.take() else { return };
+        let outcome = Outcome {
+            status: self.status.map_or(0, |status| status.as_u16()),
+            bytes_in: self.received(),
+            bytes_out: self.sent,
+            duration_us: self.account.as_ref().map_or(0, |account| micros(account.began.elapsed())),
+            upstream_us: self.account.as_ref().and_then(|account| account.upstream).map(micros),
+            error: self.error.as_ref().map(|error| error.kind.as_str().to_owned()),
+        };
+        let worker = Rc::clone(&self.active.client().worker);
+        tokio::task::spawn_local(async move {
+            // Counted as open work, so that a drain waits for it.
+            let _open = worker.opened();
+            run.complete(exchange, &outcome, &worker.lane).await;
+        });
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,147 @@
+//! One immutable version of everything configured, and a worker's view of it.
+//!
+//! A [`Snapshot`] is built off the request path and published as a whole. Each
+//! worker makes itself a [`LocalSnapshot`], which takes over instances and
+//! connections of what has not changed; exchanges keep the one they began with.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::plugin::chain::{Chain, Destinations};
+use crate::plugin::instance_pool::InstancePool;
+use crate::plugin::registry::Plugin;
+use crate::router::{RequestView, Router};
+use crate::upstream::cluster::{Cluster, LocalCluster};
+
+/// What all workers share.
+pub struct Snapshot {
+    /// What it was built from.
+    pub config: Arc<Config>,
+    /// Which route takes a request.
+    pub router: Router,
+    /// The loaded plugins that some route uses.
+    pub plugins: Vec<Arc<Plugin>>,
+    /// For each route, indices into `plugins`, in order.
+    pub chains: Vec<Vec<usize>>,
+    /// In the order of the configuration.
+    pub clusters: Vec<Arc<Cluster>>,
+}
+
+impl Snapshot {
+    /// Whether exchanges are handled alike by both.
+    pub fn same(&self, other: &Self) -> bool {
+        let ids = |snapshot: &Self| snapshot.plugins.iter().map(|plugin| plugin.id).collect::<Vec<_>>();
+        self.config == other.config
+            && self.chains == other.chains
+            && ids(self) == ids(other)
+            && self.clusters.len() == other.clusters.len()
+            && self.clusters.iter().zip(&other.clusters).all(|(one, other)| Arc::ptr_eq(one, other))
+    }
+}
+
+/// What one worker has of a snapshot.
+pub struct LocalSnapshot {
+    /// What all workers share.
+    pub shared: Arc<Snapshot>,
+    router: Router,
+    routes: Vec<LocalRoute>,
+    clusters: Vec<Rc<LocalCluster>>,
+    pools: Vec<Rc<InstancePool>>,
+    has_complete_hook: bool,
+}
+
+/// A route on one worker.
+pub struct LocalRoute {
+    /// Its name; a copy for each worker.
+    pub name: Arc<str>,
+    /// Its plugins.
+    pub chain: Rc<Chain>,
+    /// Where its exchanges go.
+    pub cluster: Rc<LocalCluster>,
+    /// Bound on a request's body.
+    pub body_bytes: Option<u64>,
+    /// Instead of the cluster's.
+    pub response_timeout: Option<Duration>,
+}
+
+impl LocalSnapshot {
+    /// `previous` is what the worker had until now; `seed` differs between workers.
+    pub fn new(shared: &Arc<Snapshot>, previous: Option<&Self>, seed: u64) -> Rc<Self> {
+        let old_pools = previous.map(|previous| &*previous.pools).unwrap_or_default();
+        let pool = |plugin: &Arc<Plugin>| {
+            let old = old_pools.iter().find(|old| old.plugin.id == plugin.id);
+            old.cloned().unwrap_or_else(|| InstancePool::new(Arc::clone(plugin)))
+        };
+        let old_clusters = previous.map(|previous| &*previous.clusters).unwrap_or_default();
+        let cluster = |cluster: &Arc<Cluster>| {
+            let old = old_clusters.iter().find(|old| Arc::ptr_eq(&old.shared, cluster));
+            old.cloned().unwrap_or_else(|| LocalCluster::new(Arc::clone(cluster), seed))
+        };
+        let pools: Vec<_> = shared.plugins.iter().map(pool).collect();
+        let clusters: Vec<_> = shared.clusters.iter().map(cluster).collect();
+        let routes = shared.config.routes.iter().zip(&shared.chains).map(|(route, chain)| {
+            let links = chain.iter().map(|&plugin| Rc::clone(&pools[plugin])).collect();
+            LocalRoute {
+                name: route.name.as_str().into(),
+                chain: Chain::new(links),
+                cluster: Rc::clone(&clusters[route.cluster]),
+                body_bytes: route.body_bytes.or(shared.config.limits.body_bytes),
+                response_timeout: route.response_timeout,
+            }
+        });
+        Rc::new(Self {
+            routes: routes.collect(),
+            router: shared.router.clone(),
+            shared: Arc::clone(shared),
+            clusters,
+            has_complete_hook: pools
+                .iter()
+                .any(|pool| pool.plugin.artifact.exports.complete.is_some()),
+            pools,
+        })
+    }
+
+    /// The route that takes a request.
+    pub fn route(&self, request: &RequestView<'_>) -> Option<usize> {
+        self.router.route(request)
+    }
+
+    /// The route of that index.
+    pub fn route_at(&self, index: usize) -> &LocalRoute {
+        &self.routes[index]
+    }
+
+    /// The cluster of that index.
+    pub fn cluster_at(&self, index: usize) -> &Rc<LocalCluster> {
+        &self.clusters[index]
+    }
+
+    /// Whether some plugin wants to know how exchanges end.
+    pub fn has_complete_hook(&self) -> bool {
+        self.has_complete_hook
+    }
+
+    /// Every plugin's instances.
+    pub fn pools(&self) -> &[Rc<InstancePool>] {
+        &self.pools
+    }
+
+    /// Every cluster.
+    pub fn clusters(&self) -> &[Rc<LocalCluster>] {
+        &self.clusters
+    }
+}
+
+impl Destinations for LocalSnapshot {
+    fn cluster(&self, name: &str) -> Option<(usize, Arc<str>)> {
+        let index = self.clusters.iter().position(|cluster| &*cluster.name == name)?;
+        Some((index, Arc::clone(&self.clusters[index].name)))
+    }
+
+    fn route(&self, name: &str) -> Option<(usize, Rc<Chain>)> {
+        let index = self.routes.iter().position(|route| &*route.name == name)?;
+        Some((index, Rc::clone(&self.routes[index].chain)))
+    }
+}

@@ -1,0 +1,411 @@
+//! One exchange with a cluster: choose an endpoint, send, try again where that is
+//! safe, stream the answer back.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use smallvec::SmallVec;
+
+use super::cluster::{LocalCluster, LocalEndpoint};
+use super::connect::connect;
+use super::connection_pool::Sender;
+use super::failure::classify;
+use crate::config::UpstreamProtocol;
+use crate::deadlines::{Deadlines, Watch};
+use crate::exchange::body::{Meter, RequestBody};
+use crate::exchange::{Error, ErrorKind};
+
+/// Endpoints tried for one exchange.
+const ATTEMPTS_MAX: usize = 3;
+
+/// What an endpoint is asked.
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub target: PathAndQuery,
+    /// The host that the client asked for.
+    pub authority: HeaderValue,
+    /// Without `host`.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: RequestBody,
+    /// Of `body`, if it is the client's.
+    pub meter: Option<Rc<Meter>>,
+    /// The key for hash balancing.
+    pub key: Option<u64>,
+    /// From the request's last octet to the response's head.
+    pub response_timeout: Duration,
+}
+
+/// What an endpoint answered.
+pub struct Reply {
+    /// Its response, body not yet read.
+    pub response: Response<Incoming>,
+    /// The connection that it came on.
+    pub lease: Lease,
+}
+
+/// What is known of the attempts, whether or not one succeeded.
+#[derive(Default)]
+pub struct Attempts {
+    /// How many endpoints, or connections to one, were tried.
+    pub count: u32,
+    /// The last one.
+    pub endpoint: Option<Rc<LocalEndpoint>>,
+}
+
+/// Sends a call to an endpoint of the cluster.
+///
+/// Tried again is what surely was not received: a connection that could not be
+/// made, and a request that was not written. A request that may have been
+/// received is sent once more only if it came upon a pooled connection that
+/// turned out closed, has no body, and its method is idempotent (RFC 9110,
+/// section 9.2.2).
+pub async fn send(
+    cluster: &Rc<LocalCluster>,
+    mut call: Call,
+    deadlines: &Rc<Deadlines>,
+    attempts: &mut Attempts,
+) -> Result<Reply, Error> {
+    let mut tried: SmallVec<[usize; ATTEMPTS_MAX]> = SmallVec::new();
+    loop {
+        let Some(index) = cluster.pick(call.key, &tried, deadlines.now()) else {
+            return Err(Error::new(ErrorKind::Internal, "a cluster without endpoints"));
+        };
+        let endpoint = cluster.endpoint(index);
+        attempts.endpoint = Some(Rc::clone(endpoint));
+        let error = match on_endpoint(cluster, endpoint, call, deadlines, attempts).await {
+            Ok(reply) => {
+                endpoint.reached();
+                return Ok(reply);
+            }
+            Err(Unsent::Failed(error)) => return Err(error),
+            Err(Unsent::Unreachable(error, unsent)) => {
+                endpoint.unreachable(deadlines.now());
+                call = unsent;
+                error
+            }
+        };
+        tried.push(index);
+        if tried.len() == ATTEMPTS_MAX || tried.len() == cluster.endpoints().len() {
+            return Err(error);
+        }
+    }
+}
+
+/// Why an endpoint did not answer.
+enum Unsent {
+    /// It was not reached: the call may go to another.
+    Unreachable(Error, Call),
+    /// It may have begun to work on the request.
+    Failed(Error),
+}
+
+async fn on_endpoint(
+    cluster: &LocalCluster,
+    endpoint: &Rc<LocalEndpoint>,
+    mut call: Call,
+    deadlines: &Rc<Deadlines>,
+    attempts: &mut Attempts,
+) -> Result<Reply, Unsent> {
+    loop {
+        attempts.count += 1;
+        let pooled = endpoint.pool.take();
+        let reused = pooled.is_some();
+        let sender = match pooled {
+            Some(sender) => sender,
+            None => match connect(&cluster.shared, endpoint, deadlines).await {
+                Ok(sender) => sender,
+                Err(error) => return Err(Unsent::Unreachable(error, call)),
+            },
+        };
+        let lease = Lease::new(endpoint, sender, deadlines);
+        match attempt(lease, call, reused, deadlines).await {
+            Ok(reply) => return Ok(reply),
+            Err(Attempt::Again(unsent)) => call = unsent,
+            Err(Attempt::Failed(error)) => return Err(Unsent::Failed(error)),
+        }
+    }
+}
+
+/// Why one attempt on one connection failed.
+enum Attempt {
+    /// The connection was closed before the endpoint can have seen the request.
+    Again(Call),
+    Failed(Error),
+}
+
+async fn attempt(
+    mut lease: Lease,
+    call: Call,
+    reused: bool,
+    deadlines: &Rc<Deadlines>,
+) -> Result<Reply, Attempt> {
+    let Call { meter, key, response_timeout, authority, .. } = &call;
+    let (meter, key, response_timeout) = (meter.clone(), *key, *response_timeout);
+    let authority = authority.clone();
+    let target = call.target.clone();
+    // A copy, for the race between our request and an endpoint that closes an idle
+    // connection; without it every keep-alive time-out would cost somebody a 502.
+    let replay = (reused && matches!(call.body, RequestBody::Empty) && call.method.is_idempotent())
+        .then(|| (call.method.clone(), call.headers.clone()));
+    let request = lease.request(call).map_err(Attempt::Failed)?;
+    let again = |method, headers, body, meter| Call {
+        method,
+        target,
+        authority,
+        headers,
+        body,
+        meter,
+        key,
+        response_timeout,
+    };
+    let failed = match lease.send(request, meter.as_deref(), response_timeout, deadlines).await {
+        Ok(response) => return Ok(Reply { response, lease }),
+        Err(failed) => failed,
+    };
+    match failed {
+        SendError::Timeout => Err(Attempt::Failed(Error::new(
+            ErrorKind::ResponseTimeout,
+            format!("{}: no response within {response_timeout:?}", lease.endpoint.target.url),
+        ))),
+        SendError::Unsent(request) => {
+            let (parts, body) = request.into_parts();
+            let mut headers = parts.headers;
+            headers.remove(HOST);
+            Err(Attempt::Again(again(parts.method, headers, body, meter)))
+        }
+        SendError::Sent(error) => match replay {
+            Some((method, headers)) if !error.is_parse() => {
+                Err(Attempt::Again(again(method, headers, RequestBody::Empty, meter)))
+            }
+            _ => {
+                let url = &lease.endpoint.target.url;
+                Err(Attempt::Failed(classify(url, &error, meter.as_deref())))
+            }
+        },
+    }
+}
+
+enum SendError {
+    Timeout,
+    Unsent(Box<Request<RequestBody>>),
+    Sent(hyper::Error),
+}
+
+/// The use of a connection by one exchange.
+pub struct Lease {
+    endpoint: Rc<LocalEndpoint>,
+    sender: Option<Sender>,
+    deadlines: Rc<Deadlines>,
+}
+
+impl Lease {
+    fn new(endpoint: &Rc<LocalEndpoint>, sender: Sender, deadlines: &Rc<Deadlines>) -> Self {
+        endpoint.in_flight.set(endpoint.in_flight.get() + 1);
+        Self {
+            endpoint: Rc::clone(endpoint),
+            sender: Some(sender),
+            deadlines: Rc::clone(deadlines),
+        }
+    }
+
+    /// The endpoint.
+    pub fn endpoint(&self) -> &Rc<LocalEndpoint> {
+        &self.endpoint
+    }
+
+    /// The exchange is over, and the connection can take another one.
+    pub fn finish(mut self) {
+        if let Some(sender) = self.sender.take() {
+            self.endpoint.pool.put(sender, self.deadlines.now());
+        }
+    }
+
+    /// The request as this connection's protocol has it.
+    fn request(&self, call: Call) -> Result<Request<RequestBody>, Error> {
+        let Call { method, target, authority, mut headers, body, .. } = call;
+        let endpoint = &self.endpoint.target;
+        let authority = endpoint.authority.clone().unwrap_or(authority);
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        match self.sender {
+            Some(Sender::Http2(..)) => {
+                let mut uri = http::uri::Parts::default();
+                let https = endpoint.protocol == UpstreamProtocol::Https;
+                uri.scheme = Some(if https { Scheme::HTTPS } else { Scheme::HTTP });
+                let valid = http::uri::Authority::try_from(authority.as_bytes());
+                uri.authority = Some(valid.map_err(|error| {
+                    Error::new(ErrorKind::Internal, format!("the host cannot be sent: {error}"))
+                })?);
+                uri.path_and_query = Some(target);
+                *request.uri_mut() = Uri::from_parts(uri).map_err(|error| {
+                    Error::new(ErrorKind::Internal, format!("the target cannot be sent: {error}"))
+                })?;
+                *request.version_mut() = Version::HTTP_2;
+            }
+            _ => {
+                *request.uri_mut() = Uri::from(target);
+                headers.insert(HOST, authority);
+            }
+        }
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    async fn send(
+        &mut self,
+        request: Request<RequestBody>,
+        meter: Option<&Meter>,
+        timeout: Duration,
+        deadlines: &Rc<Deadlines>,
+    ) -> Result<Response<Incoming>, SendError> {
+        let sent = match &mut self.sender {
+            Some(Sender::Http1(sender)) => {
+                within(deadlines, timeout, meter, sender.try_send_request(request)).await
+            }
+            Some(Sender::Http2(sender, _)) => {
+                within(deadlines, timeout, meter, sender.try_send_request(request)).await
+            }
+            // Taken by `finish` only, which consumes the lease.
+            None => return Err(SendError::Timeout),
+        };
+        match sent {
+            None => Err(SendError::Timeout),
+            Some(Ok(response)) => Ok(response),
+            Some(Err(mut error)) => Err(match error.take_message() {
+                Some(request) => SendError::Unsent(Box::new(request)),
+                None => SendError::Sent(error.into_error()),
+            }),
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.endpoint.in_flight.set(self.endpoint.in_flight.get() - 1);
+        // An HTTP/1 connection in the middle of a message closes with its sender;
+        // an HTTP/2 connection only loses a stream.
+        if let Some(Sender::Http2(_, number)) = self.sender.take() {
+            self.endpoint.pool.release(number, self.deadlines.now());
+        }
+    }
+}
+
+/// Waits for a response. While the request's body is still coming, the client's
+/// patience counts (`timeouts.body`), not the endpoint's.
+async fn within<F: Future>(
+    deadlines: &Rc<Deadlines>,
+    timeout: Duration,
+    meter: Option<&Meter>,
+    response: F,
+) -> Option<F::Output> {
+    let mut response = std::pin::pin!(response);
+    loop {
+        let waited = deadlines.limit(timeout, response.as_mut()).await;
+        let ticks = timeout.as_millis() / crate::deadlines::TICK.as_millis();
+        let uploading = meter.is_some_and(|meter| {
+            let since = deadlines.now().saturating_sub(meter.progress.get());
+            !meter.ended.get() && u128::from(since) <= ticks
+        });
+        if waited.is_some() || !uploading {
+            return waited;
+        }
+    }
+}
+
+/// A response's body on its way to the client.
+pub struct UpstreamBody {
+    incoming: Incoming,
+    lease: Option<Lease>,
+    patience: Duration,
+    watch: Option<Watch>,
+    deadlines: Rc<Deadlines>,
+}
+
+impl UpstreamBody {
+    /// The body of a reply; `patience` between two pieces.
+    pub fn new(incoming: Incoming, lease: Lease, patience: Duration) -> Self {
+        let deadlines = Rc::clone(&lease.deadlines);
+        let mut body = Self { incoming, lease: Some(lease), patience, watch: None, deadlines };
+        body.finish_if_ended();
+        body
+    }
+
+    fn finish_if_ended(&mut self) {
+        if self.incoming.is_end_stream()
+            && let Some(lease) = self.lease.take()
+        {
+            lease.finish();
+        }
+    }
+
+    fn stalled(&mut self, cx: &mut Context<'_>) -> bool {
+        let watch = self.watch.get_or_insert_with(|| {
+            let watch = self.deadlines.watch();
+            watch.set(self.patience);
+            watch
+        });
+        watch.poll_due(cx).is_ready()
+    }
+
+    fn error(&self, error: &hyper::Error) -> Error {
+        let url = self.lease.as_ref().map_or("", |lease| &lease.endpoint.target.url);
+        classify(url, error, None)
+    }
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = &mut *self;
+        match Pin::new(&mut this.incoming).poll_frame(cx) {
+            Poll::Pending if this.stalled(cx) => {
+                this.lease = None;
+                let kind = ErrorKind::UpstreamBodyTimeout;
+                Poll::Ready(Some(Err(Error::new(kind, "the endpoint's body stalled"))))
+            }
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(watch) = &this.watch {
+                    watch.set(this.patience);
+                }
+                this.finish_if_ended();
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                let error = this.error(&error);
+                this.lease = None;
+                Poll::Ready(Some(Err(error)))
+            }
+            Poll::Ready(None) => {
+                if let Some(lease) = this.lease.take() {
+                    lease.finish();
+                }
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

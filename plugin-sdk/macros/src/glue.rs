@@ -1,0 +1,210 @@
+//! From the `impl` block to the exports.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Attribute, Error, ImplItem, ItemImpl, Result, Type};
+
+use crate::manifest;
+
+pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let no_schema = parse_arguments(arguments)?;
+    let block: ItemImpl = syn::parse2(item).map_err(|e| {
+        Error::new(e.span(), "`#[plugin_sdk::export]` goes on an `impl Plugin for …` block")
+    })?;
+    check_head(&block)?;
+    let methods = Methods::of(&block)?;
+    let plugin = &block.self_ty;
+    let hooks = hooks(&methods);
+    // A native build, its tests and doc tests among them, embeds nothing and so
+    // needs no manifest.
+    let manifest = match manifest::bytes(methods.config, no_schema) {
+        Ok(bytes) => quote! {
+            #[unsafe(link_section = "wasmgate:plugin")]
+            static MANIFEST: [u8; { const BYTES: &[u8] = #bytes; BYTES.len() }] = *#bytes;
+        },
+        Err(error) => error.into_compile_error(),
+    };
+    Ok(quote! {
+        #[cfg(target_family = "wasm")]
+        #[allow(unsafe_code, clippy::all, reason = "generated: the component's ABI")]
+        const _: () = {
+            ::std::thread_local! {
+                static SLOT: ::plugin_sdk::__private::Slot<#plugin> =
+                    const { ::plugin_sdk::__private::Slot::new() };
+            }
+            struct Exports;
+            #manifest
+            impl ::plugin_sdk::__private::lifecycle::Guest for Exports {
+                fn configure(
+                    config: ::std::string::String,
+                ) -> ::core::result::Result<
+                    ::plugin_sdk::__private::lifecycle::Subscription,
+                    ::std::string::String,
+                > {
+                    SLOT.with(|slot| slot.configure(&config))
+                }
+            }
+            ::plugin_sdk::__private::lifecycle::export!(
+                Exports with_types_in ::plugin_sdk::__private::lifecycle
+            );
+            #hooks
+        };
+        // Natively nothing calls the plugin but its tests; it is no dead code.
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() = ::plugin_sdk::__private::used::<#plugin>;
+    })
+}
+
+fn parse_arguments(arguments: TokenStream) -> Result<bool> {
+    if arguments.is_empty() {
+        return Ok(false);
+    }
+    let word: syn::Ident = syn::parse2(arguments)
+        .map_err(|e| Error::new(e.span(), "the one thing to say here is `no_schema`"))?;
+    if word == "no_schema" {
+        return Ok(true);
+    }
+    Err(Error::new(word.span(), "the one thing to say here is `no_schema`"))
+}
+
+fn check_head(block: &ItemImpl) -> Result<()> {
+    let is_plugin = match &block.trait_ {
+        Some((None, path, _)) => path.segments.last().is_some_and(|s| s.ident == "Plugin"),
+        _ => false,
+    };
+    if !is_plugin {
+        let head =
+            block.trait_.as_ref().map_or_else(|| block.self_ty.span(), |(_, path, _)| path.span());
+        return Err(Error::new(
+            head,
+            "`#[plugin_sdk::export]` goes on an `impl Plugin for …` block",
+        ));
+    }
+    if !block.generics.params.is_empty() {
+        return Err(Error::new(
+            block.generics.params.span(),
+            "a component holds one plugin: `#[plugin_sdk::export]` needs a type without parameters",
+        ));
+    }
+    Ok(())
+}
+
+/// What the block contains, as far as exports are concerned.
+struct Methods<'a> {
+    config: &'a Type,
+    request: Option<Hook<'a>>,
+    response: Option<Hook<'a>>,
+    complete: Option<Hook<'a>>,
+}
+
+/// A hook's method, and whether it is compiled at all.
+struct Hook<'a>(&'a syn::Ident, Vec<&'a Attribute>);
+
+impl<'a> Methods<'a> {
+    fn of(block: &'a ItemImpl) -> Result<Self> {
+        let (mut config, mut new) = (None, false);
+        let (mut request, mut response, mut complete) = (None, None, None);
+        for item in &block.items {
+            match item {
+                ImplItem::Type(alias) if alias.ident == "Config" => config = Some(&alias.ty),
+                ImplItem::Fn(method) => {
+                    let name = &method.sig.ident;
+                    let cfg = method.attrs.iter().filter(|a| a.path().is_ident("cfg"));
+                    let hook = Hook(name, cfg.collect());
+                    match name.to_string().as_str() {
+                        "new" => new = true,
+                        "subscription" => {}
+                        "on_request" => request = Some(hook),
+                        "on_response" => response = Some(hook),
+                        "on_complete" => complete = Some(hook),
+                        _ => return Err(unknown_method(name)),
+                    }
+                }
+                ImplItem::Macro(call) => {
+                    return Err(Error::new(
+                        call.span(),
+                        "write the hooks out: `#[plugin_sdk::export]` cannot see into a macro",
+                    ));
+                }
+                _ => {}
+            }
+        }
+        let Some(config) = config else {
+            return Err(Error::new(
+                block.self_ty.span(),
+                "a plugin needs `type Config`: `NoConfig` if there is nothing to configure",
+            ));
+        };
+        if !new {
+            return Err(Error::new(
+                block.self_ty.span(),
+                "a plugin needs `fn new(config: Self::Config) -> Result<Self>`",
+            ));
+        }
+        Ok(Self { config, request, response, complete })
+    }
+}
+
+fn unknown_method(name: &syn::Ident) -> Error {
+    Error::new(
+        name.span(),
+        format!(
+            "`{name}` is no hook: a plugin has `on_request`, `on_response` and `on_complete`, \
+             and beside them `new` and `subscription`"
+        ),
+    )
+}
+
+fn hooks(methods: &Methods<'_>) -> TokenStream {
+    let bytes = quote!(::std::vec::Vec<::core::option::Option<::std::vec::Vec<u8>>>);
+    let request = methods.request.as_ref().map(|Hook(name, cfg)| {
+        quote_spanned! { name.span() =>
+            #(#cfg)*
+            const _: () = {
+                impl ::plugin_sdk::__private::request::Guest for Exports {
+                    fn on_request(asked: #bytes) -> ::plugin_sdk::__private::request::Decision {
+                        SLOT.with(|slot| slot.on_request(asked))
+                    }
+                }
+                ::plugin_sdk::__private::request::export!(
+                    Exports with_types_in ::plugin_sdk::__private::request
+                );
+            };
+        }
+    });
+    let response = methods.response.as_ref().map(|Hook(name, cfg)| {
+        quote_spanned! { name.span() =>
+            #(#cfg)*
+            const _: () = {
+                impl ::plugin_sdk::__private::response::Guest for Exports {
+                    fn on_response(
+                        status: u16,
+                        asked: #bytes,
+                    ) -> ::plugin_sdk::__private::response::Decision {
+                        SLOT.with(|slot| slot.on_response(status, asked))
+                    }
+                }
+                ::plugin_sdk::__private::response::export!(
+                    Exports with_types_in ::plugin_sdk::__private::response
+                );
+            };
+        }
+    });
+    let complete = methods.complete.as_ref().map(|Hook(name, cfg)| {
+        quote_spanned! { name.span() =>
+            #(#cfg)*
+            const _: () = {
+                impl ::plugin_sdk::__private::complete::Guest for Exports {
+                    fn on_complete(outcome: ::plugin_sdk::__private::complete::Outcome) {
+                        SLOT.with(|slot| slot.on_complete(outcome))
+                    }
+                }
+                ::plugin_sdk::__private::complete::export!(
+                    Exports with_types_in ::plugin_sdk::__private::complete
+                );
+            };
+        }
+    });
+    quote!(#request #response #complete)
+}

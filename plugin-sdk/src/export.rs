@@ -1,0 +1,105 @@
+//! What `#[export]` forwards to: one instance of the plugin, and the step from
+//! the contract's records to the types of this crate and back.
+//!
+//! The testing harness calls the same functions, so that a native test runs all
+//! of a component but its ABI.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::bindings::{complete, lifecycle, request, response};
+use crate::{Flow, Outcome, Plugin, Request, Response};
+
+/// The place of a component's one plugin; empty until `configure`.
+#[doc(hidden)]
+pub struct Slot<P>(RefCell<Option<Instance<P>>>);
+
+struct Instance<P> {
+    plugin: P,
+    request_headers: Rc<[String]>,
+    response_headers: Rc<[String]>,
+}
+
+const NOT_CONFIGURED: &str = "a hook was called before `configure` succeeded";
+
+impl<P: Plugin> Slot<P> {
+    #[expect(clippy::new_without_default, reason = "const, for a static")]
+    pub const fn new() -> Self {
+        Self(RefCell::new(None))
+    }
+
+    pub fn configure(&self, config: &str) -> Result<lifecycle::Subscription, String> {
+        let config = parse::<P::Config>(config)?;
+        let plugin = P::new(config).map_err(crate::Error::into_text)?;
+        let wanted = plugin.subscription();
+        *self.0.borrow_mut() = Some(Instance {
+            plugin,
+            request_headers: wanted.request.as_slice().into(),
+            response_headers: wanted.response.as_slice().into(),
+        });
+        Ok(lifecycle::Subscription {
+            request_headers: wanted.request,
+            response_headers: wanted.response,
+        })
+    }
+
+    pub fn on_request(&self, asked: Vec<Option<Vec<u8>>>) -> request::Decision {
+        let mut slot = self.0.borrow_mut();
+        let Some(instance) = slot.as_mut() else {
+            return request::Decision::Fail(NOT_CONFIGURED.to_owned());
+        };
+        let mut request = Request::new(Rc::clone(&instance.request_headers), asked);
+        match instance.plugin.on_request(&mut request) {
+            Ok(Flow::Continue) => request.into_decision(),
+            Ok(Flow::Respond(reply)) => request::Decision::Respond(reply.into_wire()),
+            Err(error) => request::Decision::Fail(error.into_text()),
+        }
+    }
+
+    pub fn on_response(&self, status: u16, asked: Vec<Option<Vec<u8>>>) -> response::Decision {
+        let mut slot = self.0.borrow_mut();
+        let Some(instance) = slot.as_mut() else {
+            return response::Decision::Fail(NOT_CONFIGURED.to_owned());
+        };
+        let names = Rc::clone(&instance.response_headers);
+        let mut response = Response::new(status, names, asked);
+        match instance.plugin.on_response(&mut response) {
+            Ok(()) => response.into_decision(),
+            Err(error) => response::Decision::Fail(error.into_text()),
+        }
+    }
+
+    pub fn on_complete(&self, outcome: complete::Outcome) {
+        if let Some(instance) = self.0.borrow_mut().as_mut() {
+            instance.plugin.on_complete(&Outcome {
+                status: (outcome.status != 0).then_some(outcome.status),
+                bytes_in: outcome.bytes_in,
+                bytes_out: outcome.bytes_out,
+                duration: Duration::from_micros(outcome.duration_us),
+                upstream: outcome.upstream_us.map(Duration::from_micros),
+                error: outcome.error,
+            });
+        }
+    }
+
+    /// The plugin itself, for the testing harness.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn with<T>(&self, read: impl FnOnce(&P) -> T) -> Option<T> {
+        self.0.borrow().as_ref().map(|i| read(&i.plugin))
+    }
+}
+
+/// Reads the configuration; the error names the key and not the place in a JSON
+/// text that the operator, who wrote TOML, never saw.
+fn parse<C: serde::de::DeserializeOwned>(config: &str) -> Result<C, String> {
+    let json = &mut serde_json::Deserializer::from_str(config);
+    serde_path_to_error::deserialize(json).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        let place = format!(" at line {} column {}", inner.line(), inner.column());
+        let text = inner.to_string();
+        let text = text.strip_suffix(&place).unwrap_or(&text);
+        if path == "." { text.to_owned() } else { format!("{path}: {text}") }
+    })
+}

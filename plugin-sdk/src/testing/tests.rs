@@ -1,0 +1,189 @@
+use serde::Deserialize;
+
+use super::*;
+use crate::exchange::{self, Visible};
+use crate::{Flow, Reply, Request, Response, Result};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    #[serde(default)]
+    rules: Vec<Rule>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    act: String,
+}
+
+/// Does what its rules say, in order.
+struct Actor(Config);
+
+impl Plugin for Actor {
+    type Config = Config;
+
+    fn new(config: Config) -> Result<Self> {
+        Ok(Self(config))
+    }
+
+    fn subscription(&self) -> Subscription {
+        Subscription::new().request_header("X-Asked").response_header("server")
+    }
+
+    fn on_request(&mut self, request: &mut Request) -> Result<Flow> {
+        for rule in &self.0.rules {
+            match rule.act.as_str() {
+                "copy" => {
+                    let asked = request.header("x-ASKED").map(<[u8]>::to_vec);
+                    request.set_header("x-copy", asked.unwrap_or_default());
+                }
+                "pull twice" => {
+                    let first = request.header("x-other").map(<[u8]>::to_vec);
+                    assert_eq!(first.as_deref(), request.header("X-Other"));
+                }
+                "smuggle" => request.set_header("x-a", "b\r\nx-c: d"),
+                "frame" => request.set_header("Content-Length", "3"),
+                "host" => request.set_header("host", "elsewhere"),
+                "edit response" => {
+                    let headers = request.response_headers();
+                    headers.rename("server", "x-server");
+                    headers.add("x-seen", "yes");
+                }
+                "cookie" => {
+                    let cookie = request.cookie("b").map(<[u8]>::to_vec);
+                    request.set_header("x-cookie", cookie.unwrap_or_default());
+                }
+                "keep" => exchange::set_value("k", "v", Visible::Later)?,
+                "keep much" => exchange::set_value("k", vec![0; 65 * 1024], Visible::Own)?,
+                "respond" => return Ok(Reply::new(418).text("short and stout").into()),
+                "respond oddly" => return Ok(Reply::new(99).into()),
+                act => return Err(crate::Error::new(format!("cannot {act}"))),
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn on_response(&mut self, response: &mut Response) -> Result<()> {
+        if response.header("server").is_some() {
+            response.set_status(599);
+        }
+        Ok(())
+    }
+}
+
+fn actor(acts: &[&str]) -> Loaded<Actor> {
+    let rules: Vec<_> = acts.iter().map(|a| serde_json::json!({ "act": a })).collect();
+    Loaded::new(&serde_json::json!({ "rules": rules }).to_string()).expect("a good configuration")
+}
+
+fn failure(acts: &[&str]) -> String {
+    match actor(acts).on_request(&mut Exchange::get("/")) {
+        Verdict::Fail(reason) => reason,
+        other => panic!("{acts:?} came to {other:?}"),
+    }
+}
+
+#[test]
+fn subscribed_fields_cost_no_pull() {
+    let mut exchange = Exchange::get("/").header("x-asked", "1").header("X-Asked", "2");
+    assert_eq!(actor(&["copy"]).on_request(&mut exchange), Verdict::Continue);
+    assert_eq!(exchange.request_header("x-copy").as_deref(), Some("1, 2"));
+    assert_eq!(exchange.pulls(), 0);
+}
+
+#[test]
+fn an_absent_subscribed_field_costs_no_pull() {
+    let mut exchange = Exchange::get("/");
+    assert_eq!(actor(&["copy"]).on_request(&mut exchange), Verdict::Continue);
+    assert_eq!(exchange.request_header("x-copy").as_deref(), Some(""));
+    assert_eq!(exchange.pulls(), 0);
+}
+
+#[test]
+fn a_pulled_field_is_asked_for_once() {
+    let mut exchange = Exchange::get("/").header("x-other", "1");
+    assert_eq!(actor(&["pull twice"]).on_request(&mut exchange), Verdict::Continue);
+    assert_eq!(exchange.pulls(), 1);
+}
+
+#[test]
+fn illegal_edits_fail_the_plugin_and_change_nothing() {
+    assert_eq!(failure(&["smuggle"]), "the value of `x-a` is illegal");
+    assert_eq!(failure(&["frame"]), "`Content-Length` cannot be edited");
+    assert_eq!(failure(&["host"]), "`host` is changed by `set_authority`");
+    assert_eq!(failure(&["respond oddly"]), "99 is not a status from 200 to 599");
+
+    let mut exchange = Exchange::get("/");
+    let verdict = actor(&["copy", "smuggle"]).on_request(&mut exchange);
+    assert!(matches!(verdict, Verdict::Fail(_)));
+    assert!(exchange.request_headers().is_empty());
+}
+
+#[test]
+fn an_error_is_the_reason_of_the_failure() {
+    assert_eq!(failure(&["fly"]), "cannot fly");
+    assert_eq!(failure(&["keep much"]), "the plugin's values for one exchange exceed their quota");
+}
+
+#[test]
+fn response_edits_wait_for_the_response_and_precede_its_hook() {
+    let plugin = actor(&["edit response"]);
+    let mut exchange = Exchange::get("/").answered_header("server", "origin");
+    assert_eq!(plugin.on_request(&mut exchange), Verdict::Continue);
+    assert_eq!(exchange.response_header("server").as_deref(), Some("origin"));
+    assert_eq!(plugin.on_response(&mut exchange), Verdict::Continue);
+    assert_eq!(exchange.response_header("x-server").as_deref(), Some("origin"));
+    assert_eq!(exchange.response_header("x-seen").as_deref(), Some("yes"));
+    // `server` was renamed before the hook, which therefore left the status alone.
+    assert_eq!(exchange.status(), Some(200));
+}
+
+#[test]
+fn cookies_are_found_across_lines() {
+    let mut exchange = Exchange::get("/").header("cookie", "a=1; bb=2").header("cookie", "b=3=4");
+    assert_eq!(actor(&["cookie"]).on_request(&mut exchange), Verdict::Continue);
+    assert_eq!(exchange.request_header("x-cookie").as_deref(), Some("3=4"));
+}
+
+#[test]
+fn values_are_kept_under_the_plugins_name() {
+    let mut exchange = Exchange::get("/");
+    assert_eq!(actor(&["keep"]).named("me").on_request(&mut exchange), Verdict::Continue);
+    assert_eq!(exchange.value("me", "k"), Some(b"v".as_slice()));
+    assert_eq!(exchange.value("you", "k"), None);
+}
+
+#[test]
+fn a_reply_becomes_the_response() {
+    let mut exchange = Exchange::get("/");
+    assert_eq!(actor(&["respond"]).on_request(&mut exchange), Verdict::Respond);
+    assert_eq!(exchange.status(), Some(418));
+    assert_eq!(exchange.body(), b"short and stout");
+    assert_eq!(
+        exchange.response_header("content-type").as_deref(),
+        Some("text/plain; charset=utf-8")
+    );
+}
+
+#[test]
+fn configuration_errors_name_the_key() {
+    let error = |config: &str| match Loaded::<Actor>::new(config) {
+        Ok(_) => panic!("{config} was accepted"),
+        Err(error) => error,
+    };
+    assert_eq!(
+        error(r#"{"rules": [{"act": "copy"}, {"act": 3}]}"#),
+        "rules[1].act: invalid type: integer `3`, expected a string"
+    );
+    assert_eq!(error(r#"{"rulez": []}"#), "rulez: unknown field `rulez`, expected `rules`");
+    assert_eq!(error(r#"{"rules": [{}]}"#), "rules[0]: missing field `act`");
+}
+
+#[test]
+fn outside_a_hook_readers_answer_with_nothing() {
+    assert_eq!(exchange::method(), "");
+    assert_eq!(exchange::request_header("host"), None);
+    assert!(exchange::set_value("k", "v", Visible::Own).is_err());
+    assert!(exchange::annotate("k", "v").is_err());
+}

@@ -1,0 +1,6 @@
+#![allow(unused_imports, unused_macros)]
+
+#[plugin_sdk::export]
+struct Guard;
+
+fn main() {}

@@ -1,0 +1,25 @@
+//! Logs how each exchange ended, and nothing else.
+
+use plugin_sdk::{NoConfig, Outcome, Plugin, Result, exchange, log};
+
+struct Complete;
+
+#[plugin_sdk::export]
+impl Plugin for Complete {
+    type Config = NoConfig;
+
+    fn new(_: NoConfig) -> Result<Self> {
+        Ok(Self)
+    }
+
+    fn on_complete(&mut self, outcome: &Outcome) {
+        let Outcome { status, bytes_in, bytes_out, error, .. } = outcome;
+        log::info!(
+            "complete target={} status={} in={bytes_in} out={bytes_out} upstream={} error={}",
+            exchange::target(),
+            status.unwrap_or(0),
+            outcome.upstream.is_some(),
+            error.as_deref().unwrap_or("-"),
+        );
+    }
+}

@@ -1,0 +1,33 @@
+//! What wasmgate promises, shown on the real program: each file is one topic,
+//! each test's name one promise.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod access_log;
+mod balancing;
+mod bundled_plugins;
+mod client_limits;
+mod command_line;
+mod compile_cache;
+mod configuration;
+mod connections;
+mod fixtures;
+mod forwarding;
+mod framing;
+mod http2;
+mod plugin_chain;
+mod plugin_directory;
+mod plugin_failure;
+mod plugin_isolation;
+mod plugin_sandbox;
+mod plugin_state;
+mod reload;
+mod requests;
+mod routing;
+mod shutdown;
+mod streaming;
+mod swap_under_load;
+mod tls;
+mod trailers;
+mod upgrades;
+mod upstream_failures;
