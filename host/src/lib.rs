@@ -3,8 +3,8 @@
 //! The modules in the order in which a request meets them; ARCHITECTURE.md walks
 //! through one.
 
-
-//pub mod cli;
+/// The command line.
+pub mod cli;
 /// The composition root: from a configuration to a running proxy.
 pub mod app;
 /// What the operator configured, proven.
@@ -32,5 +32,5 @@ pub mod deadlines;
 /// What operators see: the access log, metrics, status.
 pub mod telemetry;
 
-//pub mod admin;
-mod admin { pub(crate) async fn serve(_: &crate::config::Admin, _: std::sync::Arc<crate::telemetry::status::Status>) -> std::io::Result<()> { Ok(()) } }
+/// What operators ask: readiness, metrics, plugins.
+pub mod admin;

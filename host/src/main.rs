@@ -1,12 +1,9 @@
-//! wasmgate
+//! The program; everything is in the library, where tests reach it.
+
+/// Exchanges allocate many small blocks, on several threads: what mimalloc is made for.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-fn main() {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let path = std::env::args().nth(1).expect("path");
-    let options = wasmgate::app::Options { source: wasmgate::app::Source::File(path.into()), bundled: wasmgate_bundled::PLUGINS };
-    match wasmgate::app::App::start(options) {
-        Ok(running) => running.wait().expect("wait"),
-        Err(error) => { eprint!("{error}"); std::process::exit(1) }
-    }
+
+fn main() -> std::process::ExitCode {
+    wasmgate::cli::main()
 }

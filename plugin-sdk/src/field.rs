@@ -28,6 +28,11 @@ impl HeaderEdits {
         self.0.push(FieldEdit::Add(field(name, value)));
     }
 
+    /// Adds a line if there is none of that name.
+    pub fn set_default(&mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
+        self.0.push(FieldEdit::Default(field(name, value)));
+    }
+
     /// Removes every line of that name, if there is one.
     pub fn remove(&mut self, name: impl Into<String>) {
         self.0.push(FieldEdit::Remove(name.into()));

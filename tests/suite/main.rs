@@ -19,6 +19,7 @@ mod plugin_chain;
 mod plugin_directory;
 mod plugin_failure;
 mod plugin_isolation;
+mod plugin_project;
 mod plugin_sandbox;
 mod plugin_state;
 mod reload;

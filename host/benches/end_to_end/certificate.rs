@@ -21,11 +21,7 @@ impl Certificate {
         let key = directory.join("localhost.key");
         fs::write(&certificate, made.cert.pem())?;
         fs::write(&key, made.signing_key.serialize_pem())?;
-        Ok(Self {
-            certificate,
-            key,
-            der: made.cert.der().clone(),
-        })
+        Ok(Self { certificate, key, der: made.cert.der().clone() })
     }
 
     pub(crate) fn roots(&self) -> Result<RootCertStore> {

@@ -32,10 +32,7 @@ impl Client {
     ) -> Result<Self> {
         let connections =
             try_join_all((0..connections).map(|_| Connection::connect(proxy))).await?;
-        Ok(Self {
-            connections,
-            request,
-        })
+        Ok(Self { connections, request })
     }
 
     /// Sends `requests` over all connections together.
@@ -63,49 +60,25 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) async fn connect(proxy: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(proxy)
-            .await
-            .context("connecting to the proxy")?;
+        let stream = TcpStream::connect(proxy).await.context("connecting to the proxy")?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            buffer: BytesMut::with_capacity(16 * 1024),
-            piece: Vec::new(),
-        })
+        Ok(Self { stream, buffer: BytesMut::with_capacity(16 * 1024), piece: Vec::new() })
     }
 
     /// Sends a request and reads the whole answer.
     pub(crate) async fn exchange(&mut self, request: &Request) -> Result<Response> {
-        self.stream
-            .write_all(&request.head)
-            .await
-            .context("sending a request")?;
-        send_zeros(&mut self.stream, request.body)
-            .await
-            .context("sending a request's body")?;
+        self.stream.write_all(&request.head).await.context("sending a request")?;
+        send_zeros(&mut self.stream, request.body).await.context("sending a request's body")?;
         let response = loop {
             if let Some(response) = Response::parse(&self.buffer)? {
                 break response;
             }
-            if self
-                .stream
-                .read_buf(&mut self.buffer)
-                .await
-                .context("reading an answer")?
-                == 0
-            {
+            if self.stream.read_buf(&mut self.buffer).await.context("reading an answer")? == 0 {
                 bail!("the proxy closed a connection instead of answering");
             }
         };
         self.buffer.advance(response.head);
-        if !discard(
-            &mut self.stream,
-            &mut self.buffer,
-            &mut self.piece,
-            response.body,
-        )
-        .await?
-        {
+        if !discard(&mut self.stream, &mut self.buffer, &mut self.piece, response.body).await? {
             bail!("the proxy closed a connection within a response's body");
         }
         Ok(response)
@@ -124,18 +97,13 @@ impl BlockingConnection {
         let stream = std::net::TcpStream::connect(proxy).context("connecting to the proxy")?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self {
-            stream,
-            buffer: vec![0; 16 * 1024],
-        })
+        Ok(Self { stream, buffer: vec![0; 16 * 1024] })
     }
 
     /// Sends a request without a body and reads the whole answer, which must fit
     /// 16 KiB.
     pub(crate) fn exchange(&mut self, request: &Request) -> Result<Response> {
-        self.stream
-            .write_all(&request.head)
-            .context("sending a request")?;
+        self.stream.write_all(&request.head).context("sending a request")?;
         let mut filled = 0;
         loop {
             if let Some(response) = Response::parse(&self.buffer[..filled])?
@@ -143,10 +111,7 @@ impl BlockingConnection {
             {
                 return Ok(response);
             }
-            let read = self
-                .stream
-                .read(&mut self.buffer[filled..])
-                .context("reading an answer")?;
+            let read = self.stream.read(&mut self.buffer[filled..]).context("reading an answer")?;
             if read == 0 {
                 bail!("the proxy closed a connection instead of answering");
             }

@@ -43,23 +43,14 @@ impl Client {
         for (name, value) in BROWSER_FIELDS {
             request = request.header(name, value);
         }
-        Ok(Self {
-            senders,
-            streams,
-            request: request.body(())?,
-        })
+        Ok(Self { senders, streams, request: request.body(())? })
     }
 
     /// Sends `requests` over all streams of all connections together.
     pub(crate) async fn run(&mut self, requests: usize) -> Result<()> {
         let left = Rc::new(Cell::new(requests));
         let mut tasks = Vec::new();
-        for sender in self
-            .senders
-            .iter()
-            .cycle()
-            .take(self.senders.len() * self.streams)
-        {
+        for sender in self.senders.iter().cycle().take(self.senders.len() * self.streams) {
             let (sender, request, left) = (sender.clone(), self.request.clone(), Rc::clone(&left));
             tasks.push(tokio::task::spawn_local(async move {
                 let mut sender = sender;
@@ -78,18 +69,13 @@ impl Client {
 }
 
 async fn connect(proxy: SocketAddr, tls: TlsConnector) -> Result<SendRequest<Bytes>> {
-    let stream = TcpStream::connect(proxy)
-        .await
-        .context("connecting to the proxy")?;
+    let stream = TcpStream::connect(proxy).await.context("connecting to the proxy")?;
     stream.set_nodelay(true)?;
     let stream = tls
         .connect(ServerName::try_from("localhost")?, stream)
         .await
         .context("the TLS handshake")?;
-    ensure!(
-        stream.get_ref().1.alpn_protocol() == Some(b"h2"),
-        "the proxy did not choose HTTP/2"
-    );
+    ensure!(stream.get_ref().1.alpn_protocol() == Some(b"h2"), "the proxy did not choose HTTP/2");
     let (sender, connection) = h2::client::handshake(stream).await?;
     tokio::task::spawn_local(async move {
         if let Err(error) = connection.await {

@@ -9,21 +9,12 @@ pub(crate) const TAG: &str = "x-tag";
 
 /// The fields of an ordinary browser request, without `host`.
 pub(crate) const BROWSER_FIELDS: [(&str, &str); 9] = [
-    (
-        "user-agent",
-        "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-    ),
-    (
-        "accept",
-        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-    ),
+    ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
+    ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
     ("accept-language", "en-GB,en;q=0.5"),
     ("accept-encoding", "gzip, deflate, br"),
     ("referer", "http://localhost/start"),
-    (
-        "cookie",
-        "session=0123456789abcdef0123456789abcdef; theme=dark",
-    ),
+    ("cookie", "session=0123456789abcdef0123456789abcdef; theme=dark"),
     ("sec-fetch-dest", "document"),
     ("sec-fetch-mode", "navigate"),
     ("sec-fetch-site", "same-origin"),
@@ -42,20 +33,12 @@ pub(crate) struct Request {
 impl Request {
     /// A small exchange: ten fields, no body, an answer of 128 octets.
     pub(crate) fn small(path: &str) -> Self {
-        Self {
-            head: head("GET", path, 0),
-            body: 0,
-            answer: super::origin::SMALL_BODY as u64,
-        }
+        Self { head: head("GET", path, 0), body: 0, answer: super::origin::SMALL_BODY as u64 }
     }
 
     /// A response body of `size` octets.
     pub(crate) fn download(size: usize) -> Self {
-        Self {
-            head: head("GET", &format!("/bytes/{size}"), 0),
-            body: 0,
-            answer: size as u64,
-        }
+        Self { head: head("GET", &format!("/bytes/{size}"), 0), body: 0, answer: size as u64 }
     }
 
     /// A request body of `size` octets.
@@ -86,10 +69,8 @@ fn head(method: &str, path: &str, body: usize) -> Vec<u8> {
         let _ = write!(head, "{name}: {value}\r\n");
     }
     if body > 0 {
-        let _ = write!(
-            head,
-            "content-type: application/octet-stream\r\ncontent-length: {body}\r\n"
-        );
+        let _ =
+            write!(head, "content-type: application/octet-stream\r\ncontent-length: {body}\r\n");
     }
     head.push_str("\r\n");
     head.into_bytes()
@@ -117,12 +98,8 @@ impl Response {
         else {
             return Ok(None);
         };
-        let mut response = Self {
-            status: parsed.code.unwrap_or_default(),
-            head,
-            body: 0,
-            tag: None,
-        };
+        let mut response =
+            Self { status: parsed.code.unwrap_or_default(), head, body: 0, tag: None };
         for field in parsed.headers.iter() {
             if field.name.eq_ignore_ascii_case("content-length") {
                 response.body = content_length(field.value)?;
@@ -139,7 +116,5 @@ impl Response {
 /// The value of a `content-length` field.
 pub(crate) fn content_length(value: &[u8]) -> Result<u64> {
     let value = str::from_utf8(value).context("a content-length that is no text")?;
-    value
-        .parse()
-        .with_context(|| format!("a content-length of {value:?}"))
+    value.parse().with_context(|| format!("a content-length of {value:?}"))
 }

@@ -90,10 +90,7 @@ fn drive(
         }
         let from = if late { due } else { Instant::now() };
         request.check(&connection.exchange(request)?)?;
-        samples.push(Sample {
-            due,
-            took: from.elapsed(),
-        });
+        samples.push(Sample { due, took: from.elapsed() });
         due += period;
     }
     Ok(samples)
@@ -103,6 +100,5 @@ fn drive(
 pub(crate) fn p99(samples: &[Sample]) -> Option<Duration> {
     let mut took: Vec<_> = samples.iter().map(|sample| sample.took).collect();
     took.sort_unstable();
-    took.get((took.len() * 99 / 100).min(took.len().saturating_sub(1)))
-        .copied()
+    took.get((took.len() * 99 / 100).min(took.len().saturating_sub(1))).copied()
 }

@@ -8,10 +8,7 @@ use super::proxy::Kind;
 
 /// Measures a proxy from outside; prints one table row for each result.
 #[derive(Debug, Parser)]
-#[command(
-    name = "end_to_end",
-    bin_name = "cargo bench -p wasmgate --bench end_to_end --"
-)]
+#[command(name = "end_to_end", bin_name = "cargo bench -p wasmgate --bench end_to_end --")]
 pub(crate) struct Options {
     /// What to measure
     #[arg(value_enum)]
@@ -33,7 +30,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE|NAME", default_value = "trivial")]
     pub(crate) guest: String,
 
-    /// Rounds for each side
+    /// How often the proxies are started afresh
+    #[arg(long, value_name = "N")]
+    pub(crate) sittings: Option<usize>,
+
+    /// Rounds for each side in one sitting
     #[arg(long, value_name = "N")]
     pub(crate) rounds: Option<usize>,
 

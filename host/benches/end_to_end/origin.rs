@@ -35,26 +35,22 @@ pub(crate) fn start() -> Result<SocketAddr> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("binding the origin")?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?;
-    thread::Builder::new()
-        .name("origin".into())
-        .spawn(move || {
-            runtime.block_on(async move {
-                let listener = TcpListener::from_std(listener)?;
-                loop {
-                    let (stream, _) = listener.accept().await?;
-                    tokio::spawn(async move {
-                        if let Err(error) = serve(stream).await {
-                            eprintln!("origin: {error:#}");
-                        }
-                    });
-                }
-                #[expect(unreachable_code, reason = "gives the block its type")]
-                anyhow::Ok(())
-            })
-        })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    thread::Builder::new().name("origin".into()).spawn(move || {
+        runtime.block_on(async move {
+            let listener = TcpListener::from_std(listener)?;
+            loop {
+                let (stream, _) = listener.accept().await?;
+                tokio::spawn(async move {
+                    if let Err(error) = serve(stream).await {
+                        eprintln!("origin: {error:#}");
+                    }
+                });
+            }
+            #[expect(unreachable_code, reason = "gives the block its type")]
+            anyhow::Ok(())
+        })
+    })?;
     Ok(address)
 }
 
@@ -97,9 +93,7 @@ impl Incoming {
             return Ok(None);
         };
         let path = parsed.path.unwrap_or_default();
-        let wanted = path
-            .strip_prefix("/bytes/")
-            .and_then(|size| size.parse().ok());
+        let wanted = path.strip_prefix("/bytes/").and_then(|size| size.parse().ok());
         let mut body = 0;
         for field in parsed.headers.iter() {
             if field.name.eq_ignore_ascii_case("content-length") {

@@ -40,32 +40,49 @@ impl Side {
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
+    /// How often everything is started afresh: buffers that the kernel has grown
+    /// for a connection and memory that happens to lie well stay for as long as a
+    /// process, and more rounds would not average them out.
+    pub(crate) sittings: usize,
+    /// Rounds for each side in a sitting.
     pub(crate) rounds: usize,
+    /// Requests in a round.
     pub(crate) requests: usize,
 }
 
-/// Measures all sides in turn, each second time in reverse order, after one round
-/// that does not count. One list for each side: µs of CPU per request, by round.
-pub(crate) async fn measure(sides: &mut [Side], effort: Effort) -> Result<Vec<Vec<f64>>> {
-    let mut costs = vec![Vec::with_capacity(effort.rounds); sides.len()];
-    for side in sides.iter_mut() {
-        side.round(effort.requests).await?;
-    }
-    for round in 0..effort.rounds {
-        let mut order: Vec<_> = (0..sides.len()).collect();
-        if round % 2 == 1 {
-            order.reverse();
+/// Measures all sides in turn, each second time in reverse order. A sitting begins
+/// with a round for each that does not count. One list for each side: µs of CPU
+/// per request, by round.
+pub(crate) async fn measure(
+    effort: Effort,
+    start: impl AsyncFn() -> Result<Vec<Side>>,
+) -> Result<Vec<Vec<f64>>> {
+    let mut costs = Vec::new();
+    for _ in 0..effort.sittings {
+        let mut sides = start().await?;
+        costs.resize(sides.len(), Vec::new());
+        for side in &mut sides {
+            side.round(effort.requests).await?;
         }
-        for index in order {
-            costs[index].push(sides[index].round(effort.requests).await?);
+        for round in 0..effort.rounds {
+            let mut order: Vec<_> = (0..sides.len()).collect();
+            if round % 2 == 1 {
+                order.reverse();
+            }
+            for index in order {
+                costs[index].push(sides[index].round(effort.requests).await?);
+            }
+            tell_last(&costs);
         }
-        let line: Vec<_> = costs
-            .iter()
-            .map(|cost| format!("{:.2}", cost[round]))
-            .collect();
-        eprintln!("  round {}: {} µs", round + 1, line.join(" / "));
     }
     Ok(costs)
+}
+
+/// So that one who doubts the medians can see what they are made of.
+fn tell_last(costs: &[Vec<f64>]) {
+    let last = costs.iter().filter_map(|cost| cost.last());
+    let line: Vec<_> = last.map(|cost| format!("{cost:.2}")).collect();
+    eprintln!("  round {}: {} µs", costs[0].len(), line.join(" / "));
 }
 
 /// The median of some values and how far they lie apart.
@@ -89,11 +106,7 @@ impl Spread {
         } else {
             values[middle]
         };
-        Self {
-            median,
-            min: values[0],
-            max: last,
-        }
+        Self { median, min: values[0], max: last }
     }
 
     /// Of the ratios `of / to`, round by round.

@@ -20,10 +20,7 @@ pub(crate) fn cpu_time(pids: &[u32]) -> Result<Duration> {
             let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else {
                 continue;
             };
-            let on_cpu = text
-                .split_ascii_whitespace()
-                .next()
-                .context("an empty schedstat")?;
+            let on_cpu = text.split_ascii_whitespace().next().context("an empty schedstat")?;
             sum += Duration::from_nanos(on_cpu.parse()?);
         }
     }
@@ -43,10 +40,7 @@ pub(crate) fn family(parent: u32) -> Result<Vec<u32>> {
         };
         // The name in parentheses may hold anything: `pid (name) state ppid …`.
         let after_name = stat.rsplit(')').next().unwrap_or_default();
-        let ppid = after_name
-            .split_ascii_whitespace()
-            .nth(1)
-            .and_then(|ppid| ppid.parse().ok());
+        let ppid = after_name.split_ascii_whitespace().nth(1).and_then(|ppid| ppid.parse().ok());
         if ppid == Some(parent) {
             pids.push(pid);
         }
@@ -90,11 +84,5 @@ pub(crate) fn memory(pids: &[u32]) -> Result<Memory> {
 /// connections. Where that fails, opening them will say so.
 pub(crate) fn raise_open_file_limit() {
     let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
-        },
-    );
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }

@@ -95,11 +95,7 @@ impl Proxy {
         kind.require()?;
         let directory = tempfile::Builder::new().prefix("end-to-end-").tempdir()?;
         let address = free_address()?;
-        let place = Place {
-            directory: directory.path(),
-            address,
-            origin,
-        };
+        let place = Place { directory: directory.path(), address, origin };
         let mut command = match kind {
             Kind::Wasmgate => wasmgate::command(&place, setup)?,
             Kind::Nginx => nginx::command(&place, setup)?,
@@ -113,13 +109,7 @@ impl Proxy {
             .stderr(output)
             .spawn()
             .with_context(|| format!("starting {command:?}"))?;
-        let mut proxy = Self {
-            name: kind.name(),
-            address,
-            child,
-            pids: Vec::new(),
-            directory,
-        };
+        let mut proxy = Self { name: kind.name(), address, child, pids: Vec::new(), directory };
         proxy.wait_for("does not listen", |proxy| {
             Ok(std::net::TcpStream::connect(proxy.address).is_ok())
         })?;
@@ -149,18 +139,10 @@ impl Proxy {
         let deadline = Instant::now() + START_LIMIT;
         while !there(self)? {
             if let Some(status) = self.child.try_wait()? {
-                bail!(
-                    "{} ended at its start ({status}):\n{}",
-                    self.name,
-                    self.output()
-                );
+                bail!("{} ended at its start ({status}):\n{}", self.name, self.output());
             }
             if Instant::now() > deadline {
-                bail!(
-                    "{} {otherwise} after {START_LIMIT:?}:\n{}",
-                    self.name,
-                    self.output()
-                );
+                bail!("{} {otherwise} after {START_LIMIT:?}:\n{}", self.name, self.output());
             }
             thread::sleep(POLL);
         }

@@ -29,18 +29,12 @@ pub(crate) struct Bar {
 impl Bar {
     /// `unit` stands behind the number, with its own space.
     pub(crate) fn at_most(value: f64, most: f64, unit: &str) -> Self {
-        Self {
-            text: format!("≤ {most}{unit}"),
-            held: value <= most,
-        }
+        Self { text: format!("≤ {most}{unit}"), held: value <= most }
     }
 
     /// A promise that is no number.
     pub(crate) fn that(text: &str, held: bool) -> Self {
-        Self {
-            text: text.to_owned(),
-            held,
-        }
+        Self { text: text.to_owned(), held }
     }
 }
 
@@ -61,17 +55,8 @@ pub(crate) fn table(rows: &[Row]) -> String {
             None => ("–", "–"),
             Some(bar) => (bar.text.as_str(), if bar.held { "yes" } else { "**no**" }),
         };
-        let Row {
-            what,
-            figure,
-            against,
-            outcome,
-            ..
-        } = row;
-        let _ = writeln!(
-            text,
-            "| {what} | {figure} | {against} | {outcome} | {bar} | {held} |"
-        );
+        let Row { what, figure, against, outcome, .. } = row;
+        let _ = writeln!(text, "| {what} | {figure} | {against} | {outcome} | {bar} | {held} |");
     }
     text
 }

@@ -23,20 +23,11 @@ mod swap;
 
 /// Runs what the options ask for.
 pub(crate) fn run(options: &Options) -> Result<Vec<Row>> {
-    for kind in [Some(options.subject), options.against]
-        .into_iter()
-        .flatten()
-    {
+    for kind in [Some(options.subject), options.against].into_iter().flatten() {
         kind.require()?;
     }
-    let bench = Bench {
-        options,
-        origin: origin::start()?,
-        binary: binary(options)?,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let bench = Bench { options, origin: origin::start()?, binary: binary(options)? };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // The HTTP/2 client's connections are tasks of this thread.
     LocalSet::new().block_on(&runtime, async {
         let mut rows = Vec::new();
@@ -106,10 +97,7 @@ impl Bench<'_> {
 
     /// The proxy under test, then the one to compare it with.
     fn kinds(&self) -> Vec<Kind> {
-        [Some(self.options.subject), self.options.against]
-            .into_iter()
-            .flatten()
-            .collect()
+        [Some(self.options.subject), self.options.against].into_iter().flatten().collect()
     }
 
     /// Whether the promises, which are about wasmgate and nginx, apply.
@@ -118,14 +106,7 @@ impl Bench<'_> {
     }
 
     fn start(&self, kind: Kind, setup: Setup<'_>) -> Result<Proxy> {
-        Proxy::start(
-            kind,
-            self.origin,
-            &Setup {
-                binary: self.binary.as_deref(),
-                ..setup
-            },
-        )
+        Proxy::start(kind, self.origin, &Setup { binary: self.binary.as_deref(), ..setup })
     }
 
     /// Wasmgate, for what only it has.
@@ -136,6 +117,7 @@ impl Bench<'_> {
     /// What a scenario finds right, unless the options say otherwise.
     fn effort(&self, usual: Effort) -> Effort {
         Effort {
+            sittings: self.options.sittings.unwrap_or(usual.sittings).max(1),
             rounds: self.options.rounds.unwrap_or(usual.rounds).max(1),
             requests: self.options.requests.unwrap_or(usual.requests).max(1),
         }
@@ -144,6 +126,5 @@ impl Bench<'_> {
 
 /// A path for the configuration file.
 fn text(path: &Path) -> Result<&str> {
-    path.to_str()
-        .with_context(|| format!("{} is not UTF-8", path.display()))
+    path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
 }

@@ -273,6 +273,7 @@ impl State {
                 }
             }
         }
+        self.status.still_rejected(rejected.iter().map(|(name, _)| name.as_str()));
         self.rejected = rejected;
     }
 

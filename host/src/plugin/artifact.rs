@@ -43,6 +43,11 @@ pub fn digest(wasm: &[u8]) -> Digest {
     Sha256::digest(wasm).into()
 }
 
+/// A digest as people compare it.
+pub fn hex(digest: &Digest) -> String {
+    digest.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
 /// What a component says of itself in its [`MANIFEST_SECTION`].
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Manifest {
@@ -206,7 +211,7 @@ fn check_import(import: &str) -> Result<(), ArtifactError> {
 
 /// The manifest, wherever in the component the linker put it; an unreadable one
 /// counts as none, since it only informs.
-fn manifest(wasm: &[u8]) -> Manifest {
+pub fn manifest(wasm: &[u8]) -> Manifest {
     let sections = Parser::new(0).parse_all(wasm).map_while(Result::ok);
     let mut manifests = sections.filter_map(|payload| match payload {
         Payload::CustomSection(section) if section.name() == MANIFEST_SECTION => {

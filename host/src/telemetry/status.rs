@@ -32,7 +32,9 @@ struct State {
     retired: BTreeMap<String, Failures>,
     rejections: BTreeMap<String, Rejection>,
     totals: Totals,
-    log: Option<AccessLog>,
+    /// What the report on the last refused reload comes to, until one succeeds.
+    refusal: Option<String>,
+    log: Option<Arc<AccessLog>>,
     draining: bool,
 }
 
@@ -96,7 +98,7 @@ pub struct PluginStatus {
 
 impl Status {
     /// Nothing is published yet. One of `counters` for each worker.
-    pub fn new(counters: Vec<Arc<Counters>>, log: Option<AccessLog>) -> Self {
+    pub fn new(counters: Vec<Arc<Counters>>, log: Option<Arc<AccessLog>>) -> Self {
         Self { counters, state: Mutex::new(State { log, ..State::default() }) }
     }
 
@@ -122,17 +124,8 @@ impl Status {
         let since = |plugin: &Arc<Plugin>| state.loaded.get(&plugin.id).copied().unwrap_or(now);
         state.loaded = snapshot.plugins.iter().map(|plugin| (plugin.id, since(plugin))).collect();
         state.directory_plugins = directory_plugins.to_vec();
+        state.refusal = None;
         state.totals.snapshots += 1;
-    }
-
-    /// Whether a snapshot has the plugins of the published one, on the same routes.
-    pub fn is_current(&self, snapshot: &Snapshot) -> bool {
-        self.state().snapshot.as_ref().is_some_and(|current| {
-            let ids = |snapshot: &Snapshot| -> Vec<u64> {
-                snapshot.plugins.iter().map(|plugin| plugin.id).collect()
-            };
-            ids(current) == ids(snapshot) && current.chains == snapshot.chains
-        })
     }
 
     /// A plugin was replaced or added.
@@ -157,13 +150,17 @@ impl Status {
         self.state().rejections.retain(|name, _| names.contains(&name.as_str()));
     }
 
-    /// A reload was refused as a whole.
-    pub fn refused(&self) {
-        self.state().totals.refused += 1;
+    /// A reload was refused as a whole, for the reasons of this report.
+    pub fn refused(&self, report: &str) {
+        let mut state = self.state();
+        state.totals.refused += 1;
+        // Its last line counts the mistakes; the others quote the file, and belong
+        // into the log.
+        state.refusal = report.trim_end().lines().last().map(str::to_owned);
     }
 
     /// The access log is another one now, or off.
-    pub fn logs_to(&self, log: Option<AccessLog>) {
+    pub fn logs_to(&self, log: Option<Arc<AccessLog>>) {
         self.state().log = log;
     }
 
@@ -193,14 +190,18 @@ impl Status {
 
     /// Lines of the access log that were lost; none when it is off.
     pub fn dropped_log_lines(&self) -> Option<u64> {
-        self.state().log.as_ref().map(AccessLog::dropped)
+        self.state().log.as_ref().map(|log| log.dropped())
     }
 
     /// The published configuration, in words; empty before there is one.
     pub fn plan(&self) -> String {
         let state = self.state();
         let Some(snapshot) = &state.snapshot else { return String::new() };
-        config::plan(&snapshot.config, &state.directory_plugins)
+        let mut plan = config::plan(&snapshot.config, &state.directory_plugins);
+        if let Some(refusal) = &state.refusal {
+            plan.push_str(&format!("\nthe last reload was refused, the log says why: {refusal}\n"));
+        }
+        plan
     }
 
     /// Every plugin in the order of the snapshot, then those that were refused and

@@ -91,6 +91,11 @@ fn edit_lines(lines: &mut Lines, edit: FieldEdit) {
             lines.insert(at.unwrap_or(lines.len()), line(field));
         }
         FieldEdit::Add(field) => lines.push(line(field)),
+        FieldEdit::Default(field) => {
+            if !lines.iter().any(|l| is(&field.name, l)) {
+                lines.push(line(field));
+            }
+        }
         FieldEdit::Remove(name) => lines.retain(|l| !is(&name, l)),
         FieldEdit::Rename((from, to)) => {
             let to = to.to_ascii_lowercase();
@@ -118,7 +123,9 @@ fn check(edit: &FieldEdit) -> Result<(), String> {
         }
     }
     match edit {
-        FieldEdit::Set(field) | FieldEdit::Add(field) if !is_value(&field.value) => {
+        FieldEdit::Set(field) | FieldEdit::Add(field) | FieldEdit::Default(field)
+            if !is_value(&field.value) =>
+        {
             Err(format!("the value of `{}` is illegal", field.name))
         }
         _ => Ok(()),
@@ -127,7 +134,9 @@ fn check(edit: &FieldEdit) -> Result<(), String> {
 
 fn edited_names(edit: &FieldEdit) -> impl Iterator<Item = &str> {
     let (first, second) = match edit {
-        FieldEdit::Set(field) | FieldEdit::Add(field) => (&field.name, None),
+        FieldEdit::Set(field) | FieldEdit::Add(field) | FieldEdit::Default(field) => {
+            (&field.name, None)
+        }
         FieldEdit::Remove(name) => (name, None),
         FieldEdit::Rename((from, to)) => (from, Some(to)),
     };

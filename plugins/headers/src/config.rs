@@ -23,7 +23,7 @@ pub(crate) struct Request {
     pub(crate) rename: BTreeMap<String, String>,
     /// Removes every line of these names.
     pub(crate) remove: Vec<String>,
-    /// Adds a line if the client sent none of that name.
+    /// Adds a line if there is none of that name; an empty value adds none.
     pub(crate) default: BTreeMap<String, String>,
     /// Replaces every line of that name by this one; an empty value removes them.
     pub(crate) set: BTreeMap<String, String>,
@@ -31,7 +31,7 @@ pub(crate) struct Request {
     pub(crate) add: BTreeMap<String, Vec<String>>,
 }
 
-/// Edits of a response: rename, remove, set, add, in this order.
+/// Edits of a response: rename, remove, default, set, add, in this order.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Response {
@@ -39,6 +39,8 @@ pub(crate) struct Response {
     pub(crate) rename: BTreeMap<String, String>,
     /// Removes every line of these names.
     pub(crate) remove: Vec<String>,
+    /// Adds a line if there is none of that name; an empty value adds none.
+    pub(crate) default: BTreeMap<String, String>,
     /// Replaces every line of that name by this one; an empty value removes them.
     pub(crate) set: BTreeMap<String, String>,
     /// Adds these lines after those of the same name; empty values are left out.

@@ -35,6 +35,7 @@ enum Rule {
 pub(crate) enum Edit<'a> {
     Rename(&'a str, &'a str),
     Remove(&'a str),
+    Default(&'a str, Vec<u8>),
     Set(&'a str, Vec<u8>),
     Add(&'a str, Vec<u8>),
 }
@@ -54,6 +55,7 @@ impl Rules {
         let mut builder = Builder::default();
         builder.renames(config.rename)?;
         builder.removes(config.remove)?;
+        builder.values("default", config.default, Rule::Default)?;
         builder.values("set", config.set, Rule::Set)?;
         builder.adds(config.add)?;
         Ok(Self(builder.rules))
@@ -62,12 +64,13 @@ impl Rules {
     /// The request fields that the rules read.
     pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
         self.0.iter().flat_map(|rule| {
-            let (own, template) = match rule {
-                Rule::Default(name, template) => (Some(name.as_str()), Some(template)),
-                Rule::Set(_, template) | Rule::Add(_, template) => (None, Some(template)),
-                Rule::Rename { .. } | Rule::Remove(_) => (None, None),
+            let template = match rule {
+                Rule::Default(_, template) | Rule::Set(_, template) | Rule::Add(_, template) => {
+                    Some(template)
+                }
+                Rule::Rename { .. } | Rule::Remove(_) => None,
             };
-            own.into_iter().chain(template.into_iter().flat_map(Template::fields))
+            template.into_iter().flat_map(Template::fields)
         })
     }
 
@@ -83,9 +86,8 @@ impl Rule {
             Self::Rename { from, to } => Some(Edit::Rename(from, to)),
             Self::Remove(name) => Some(Edit::Remove(name)),
             Self::Default(name, value) => {
-                let absent = view.request.header(name).is_none();
-                let value = absent.then(|| value.field_value(view))?;
-                (!value.is_empty()).then_some(Edit::Set(name, value))
+                let value = value.field_value(view);
+                (!value.is_empty()).then_some(Edit::Default(name, value))
             }
             // Not left out when empty: a client's own line must not stand where
             // the operator said what it is to be.
@@ -106,6 +108,7 @@ impl Edit<'_> {
         match self {
             Self::Rename(from, to) => edits.rename(from, to),
             Self::Remove(name) => edits.remove(name),
+            Self::Default(name, value) => edits.set_default(name, value),
             Self::Set(name, value) => edits.set(name, value),
             Self::Add(name, value) => edits.add(name, value),
         }

@@ -116,7 +116,7 @@ fn exactly_the_fields_that_are_read_are_subscribed_to() {
     let headers = headers(&config);
     let mut subscribed = headers.subscription().request_headers().to_vec();
     subscribed.sort();
-    assert_eq!(subscribed, ["cookie", "x-tenant", "x-trace"]);
+    assert_eq!(subscribed, ["cookie", "x-tenant"]);
     assert_eq!(headers.subscription().response_headers(), [""; 0]);
 }
 
@@ -176,7 +176,7 @@ fn mistakes_name_the_key_and_the_remedy() {
         ),
         (
             json!({ "response": { "sett": {} } }),
-            "response.sett: unknown field `sett`, expected one of `rename`, `remove`, `set`, `add`",
+            "response.sett: unknown field `sett`, expected one of `rename`, `remove`, `default`, `set`, `add`",
         ),
         (
             json!({ "response": { "set": { "x-a": 1 } } }),

@@ -12,11 +12,7 @@ pub(super) fn command(place: &Place<'_>, setup: &Setup<'_>) -> Result<Command> {
     let mut command = Command::new("nginx");
     // Before the configuration is read nginx opens its compiled-in error log, which an
     // ordinary user may not write.
-    command
-        .arg("-e")
-        .arg(place.output())
-        .arg("-p")
-        .arg(place.directory);
+    command.arg("-e").arg(place.output()).arg("-p").arg(place.directory);
     command.arg("-c").arg(configuration);
     Ok(command)
 }
@@ -25,11 +21,7 @@ fn configuration(place: &Place<'_>, setup: &Setup<'_>) -> Result<String> {
     let (address, origin) = (place.address, place.origin);
     // Started by root, nginx would give its workers to a user who may not enter
     // the temporary directory.
-    let user = if place.directory.metadata()?.uid() == 0 {
-        "user root;"
-    } else {
-        ""
-    };
+    let user = if place.directory.metadata()?.uid() == 0 { "user root;" } else { "" };
     let (listen, tls) = match setup.tls {
         None => ("", String::new()),
         Some(tls) => (

@@ -35,10 +35,8 @@ pub(super) fn command(place: &Place<'_>, setup: &Setup<'_>) -> Result<Command> {
 }
 
 fn configuration(place: &Place<'_>, setup: &Setup<'_>) -> String {
-    let mut text = format!(
-        "workers = 1\ncache_dir = '{}'\n",
-        place.directory.join("cache").display()
-    );
+    let mut text =
+        format!("workers = 1\ncache_dir = '{}'\n", place.directory.join("cache").display());
     if let Some(directory) = setup.plugin_dir {
         let _ = writeln!(text, "plugin_dir = '{}'", directory.display());
     }
@@ -53,11 +51,7 @@ fn configuration(place: &Place<'_>, setup: &Setup<'_>) -> String {
             tls.key.display()
         );
     }
-    let _ = writeln!(
-        text,
-        "[cluster.origin]\nendpoints = ['http://{}']",
-        place.origin
-    );
+    let _ = writeln!(text, "[cluster.origin]\nendpoints = ['http://{}']", place.origin);
     for plugin in &setup.plugins {
         let _ = writeln!(
             text,
@@ -66,11 +60,7 @@ fn configuration(place: &Place<'_>, setup: &Setup<'_>) -> String {
         );
     }
     if setup.routes.is_empty() {
-        let names: Vec<_> = setup
-            .plugins
-            .iter()
-            .map(|plugin| plugin.name.as_str())
-            .collect();
+        let names: Vec<_> = setup.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
         route(&mut text, "/", &names);
     }
     for one in &setup.routes {
@@ -80,8 +70,5 @@ fn configuration(place: &Place<'_>, setup: &Setup<'_>) -> String {
 }
 
 fn route(text: &mut String, path: &str, plugins: &[&str]) {
-    let _ = writeln!(
-        text,
-        "[[route]]\npath = '{path}'\nplugins = {plugins:?}\ncluster = 'origin'"
-    );
+    let _ = writeln!(text, "[[route]]\npath = '{path}'\nplugins = {plugins:?}\ncluster = 'origin'");
 }

@@ -10,10 +10,10 @@ use crate::end_to_end::proxy::{Kind, Setup};
 use crate::end_to_end::report::{Bar, Row, spread};
 
 /// Bodies in flight at once.
-const CONNECTIONS: usize = 4;
+const CONNECTIONS: usize = 2;
 
 /// MiB in one round.
-const ROUND: usize = 400;
+const ROUND: usize = 200;
 
 const MIB: usize = 1024 * 1024;
 
@@ -38,20 +38,11 @@ pub(super) async fn run(
     // One after the other, never three sides in turn: what nginx writes to
     // temporary files is still on its way to the disk when the next round begins,
     // and with two sides each follows the other equally often.
-    let mut others: Vec<_> = bench
-        .options
-        .against
-        .map(|kind| (kind, false))
-        .into_iter()
-        .collect();
+    let mut others: Vec<_> = bench.options.against.map(|kind| (kind, false)).into_iter().collect();
     if bench.options.against == Some(Kind::Nginx) {
         others.push((Kind::Nginx, true));
     }
-    let size = Size {
-        request,
-        what: format!("body-{way}-{mebibytes}m"),
-        mebibytes,
-    };
+    let size = Size { request, what: format!("body-{way}-{mebibytes}m"), mebibytes };
     if others.is_empty() {
         return Ok(vec![size.measure(bench, None).await?]);
     }
@@ -72,18 +63,20 @@ struct Size {
 impl Size {
     /// Of the subject, and of another kind, buffered or not.
     async fn measure(&self, bench: &Bench<'_>, other: Option<(Kind, bool)>) -> Result<Row> {
-        let mut sides = vec![self.side(bench, bench.options.subject, false).await?];
-        if let Some((kind, unbuffered)) = other {
-            sides.push(self.side(bench, kind, unbuffered).await?);
-        }
-        let effort = Effort {
-            rounds: 12,
-            requests: ROUND / self.mebibytes,
-        };
-        let costs = measure(&mut sides, bench.effort(effort)).await?;
+        let mut setups = vec![(bench.options.subject, false)];
+        setups.extend(other);
+        let effort = Effort { sittings: 10, rounds: 4, requests: ROUND / self.mebibytes };
+        let costs = measure(bench.effort(effort), async || {
+            let mut sides = Vec::new();
+            for (kind, unbuffered) in &setups {
+                sides.push(self.side(bench, *kind, *unbuffered).await?);
+            }
+            Ok(sides)
+        })
+        .await?;
         let figure = |index: usize| {
             let cost = Spread::of(costs[index].iter().copied()).median / self.mebibytes as f64;
-            format!("{} {cost:.0} µs/MiB", sides[index].proxy.name)
+            format!("{} {cost:.0} µs/MiB", setups[index].0.name())
         };
         let mut row = Row {
             what: self.what.clone(),
@@ -104,18 +97,9 @@ impl Size {
     }
 
     async fn side(&self, bench: &Bench<'_>, kind: Kind, unbuffered: bool) -> Result<Side> {
-        let proxy = bench.start(
-            kind,
-            Setup {
-                unbuffered,
-                ..Setup::default()
-            },
-        )?;
+        let proxy = bench.start(kind, Setup { unbuffered, ..Setup::default() })?;
         let request = self.request.clone();
         let client = http1::Client::connect(proxy.address, CONNECTIONS, request).await?;
-        Ok(Side {
-            proxy,
-            client: Client::Http1(client),
-        })
+        Ok(Side { proxy, client: Client::Http1(client) })
     }
 }

@@ -48,18 +48,11 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
 async fn resident(bench: &Bench<'_>) -> Result<Row> {
     let bundled = |name: &str, settings| Plugin {
         name: name.to_owned(),
-        source: if name == "headers" {
-            "builtin:headers"
-        } else {
-            "builtin:rewrite"
-        },
+        source: if name == "headers" { "builtin:headers" } else { "builtin:rewrite" },
         settings,
     };
     let plugins = vec![bundled("headers", ""), bundled("rewrite", "")];
-    let proxy = bench.start_wasmgate(Setup {
-        plugins,
-        ..Setup::default()
-    })?;
+    let proxy = bench.start_wasmgate(Setup { plugins, ..Setup::default() })?;
     let request = Request::small("/small");
     let mut connection = Connection::connect(proxy.address).await?;
     request.check(&connection.exchange(&request).await?)?;
@@ -68,10 +61,7 @@ async fn resident(bench: &Bench<'_>) -> Result<Row> {
     let resident = resident as f64 / MIB;
     Ok(Row {
         what: "idle, with headers and rewrite".to_owned(),
-        figure: format!(
-            "{resident:.1} MiB, {:.1} of it private",
-            private as f64 / MIB
-        ),
+        figure: format!("{resident:.1} MiB, {:.1} of it private", private as f64 / MIB),
         against: "–".to_owned(),
         outcome: "–".to_owned(),
         bar: Some(Bar::at_most(resident, 40.0, " MiB")),

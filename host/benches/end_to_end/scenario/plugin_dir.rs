@@ -26,9 +26,7 @@ pub(super) struct PluginDir {
 impl PluginDir {
     /// With a copy of `first` as its only plugin.
     pub(super) fn with(first: &Path) -> Result<Self> {
-        let directory = tempfile::Builder::new()
-            .prefix("end-to-end-plugins-")
-            .tempdir()?;
+        let directory = tempfile::Builder::new().prefix("end-to-end-plugins-").tempdir()?;
         fs::create_dir(directory.path().join("plugins"))?;
         let this = Self { directory };
         this.replace(first)?;
@@ -58,10 +56,7 @@ pub(super) struct Watcher {
 impl Watcher {
     pub(super) fn connect(proxy: SocketAddr) -> Result<Self> {
         let connection = BlockingConnection::connect(proxy)?;
-        Ok(Self {
-            connection,
-            request: Request::small("/small"),
-        })
+        Ok(Self { connection, request: Request::small("/small") })
     }
 
     pub(super) fn tag(&mut self) -> Result<String> {
@@ -78,10 +73,7 @@ impl Watcher {
             if tag != old {
                 return Ok((tag, Instant::now()));
             }
-            ensure!(
-                start.elapsed() < LIMIT,
-                "the changed plugin does not answer after {LIMIT:?}"
-            );
+            ensure!(start.elapsed() < LIMIT, "the changed plugin does not answer after {LIMIT:?}");
             thread::sleep(INTERVAL);
         }
     }

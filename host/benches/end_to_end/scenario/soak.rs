@@ -29,10 +29,7 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let files = [guest::find("tag_one")?, guest::find("tag_two")?];
     let directory = PluginDir::with(&files[0])?;
     let path = directory.path();
-    let proxy = bench.start_wasmgate(Setup {
-        plugin_dir: Some(&path),
-        ..Setup::default()
-    })?;
+    let proxy = bench.start_wasmgate(Setup { plugin_dir: Some(&path), ..Setup::default() })?;
     let mut watcher = Watcher::connect(proxy.address)?;
     let first = watcher.tag()?;
     directory.replace(&files[1])?;
@@ -48,37 +45,23 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
         clients.begin_swap();
         directory.replace(&files[now])?;
         let (tag, _) = watcher.wait_for_change(&tags[1 - now])?;
-        ensure!(
-            tag == tags[now],
-            "the answer carries {tag:?}, a tag of neither plugin"
-        );
+        ensure!(tag == tags[now], "the answer carries {tag:?}, a tag of neither plugin");
         clients.end_swap();
         if swap == swaps / 10 {
             warm = proxy.memory()?.resident;
         }
         if swap % (swaps / 10) == 0 {
-            eprintln!(
-                "  {swap} swaps, {:.1} MiB",
-                proxy.memory()?.resident as f64 / MIB
-            );
+            eprintln!("  {swap} swaps, {:.1} MiB", proxy.memory()?.resident as f64 / MIB);
         }
     }
     let end = proxy.memory()?.resident;
-    let Tally {
-        answered,
-        failed,
-        wrong,
-    } = clients.stop()?;
+    let Tally { answered, failed, wrong } = clients.stop()?;
     let held = failed == 0 && wrong == 0 && end as f64 <= warm as f64 * GROWTH;
     let mib = |bytes: u64| bytes as f64 / MIB;
     Ok(vec![Row {
         what: format!("soak, {swaps} swaps, {answered} requests"),
         figure: format!("{:.1} MiB at the end", mib(end)),
-        against: format!(
-            "{:.1} MiB at the start, {:.1} after a tenth",
-            mib(start),
-            mib(warm)
-        ),
+        against: format!("{:.1} MiB at the start, {:.1} after a tenth", mib(start), mib(warm)),
         outcome: format!("{failed} failed, {wrong} wrong"),
         bar: Some(Bar::that("none failed, none wrong, memory ≤ 1.05 ×", held)),
     }])
@@ -114,9 +97,8 @@ impl Clients {
             stop: AtomicBool::new(false),
             phase: AtomicUsize::new(0),
         });
-        let connections = (0..CLIENTS)
-            .map(|_| BlockingConnection::connect(proxy))
-            .collect::<Result<Vec<_>>>()?;
+        let connections =
+            (0..CLIENTS).map(|_| BlockingConnection::connect(proxy)).collect::<Result<Vec<_>>>()?;
         let threads = connections
             .into_iter()
             .map(|connection| {

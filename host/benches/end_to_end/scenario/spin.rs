@@ -22,22 +22,13 @@ const ROUND: Duration = Duration::from_secs(4);
 
 pub(super) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let guest = guest::find("spin")?;
-    let plugin = Plugin {
-        name: "spin".to_owned(),
-        source: text(&guest)?,
-        settings: "deadline = '50ms'",
-    };
+    let plugin =
+        Plugin { name: "spin".to_owned(), source: text(&guest)?, settings: "deadline = '50ms'" };
     let proxy = bench.start_wasmgate(Setup {
         plugins: vec![plugin],
         routes: vec![
-            Route {
-                path: "/spin",
-                plugins: &["spin"],
-            },
-            Route {
-                path: "/",
-                plugins: &[],
-            },
+            Route { path: "/spin", plugins: &["spin"] },
+            Route { path: "/", plugins: &[] },
         ],
         ..Setup::default()
     })?;
@@ -62,10 +53,7 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
     }
     let ratio = Spread::of_ratios(&beside, &alone);
     Ok(vec![Row {
-        what: format!(
-            "spin, p99 beside it (worker {:.0} % busy)",
-            Spread::of(busy).median
-        ),
+        what: format!("spin, p99 beside it (worker {:.0} % busy)", Spread::of(busy).median),
         figure: format!("{:.0} µs", Spread::of(beside).median),
         against: format!("without: {:.0} µs", Spread::of(alone).median),
         outcome: spread(ratio, 2, " ×"),
@@ -105,8 +93,6 @@ impl Spinner {
 
     fn stop(self) -> Result<usize> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread
-            .join()
-            .map_err(|_| anyhow!("the spinning client panicked"))?
+        self.thread.join().map_err(|_| anyhow!("the spinning client panicked"))?
     }
 }

@@ -33,20 +33,14 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let large = guest::find("tag_large")?;
     let directory = PluginDir::with(&one)?;
     let path = directory.path();
-    let proxy = bench.start_wasmgate(Setup {
-        plugin_dir: Some(&path),
-        ..Setup::default()
-    })?;
+    let proxy = bench.start_wasmgate(Setup { plugin_dir: Some(&path), ..Setup::default() })?;
     let mut watcher = Watcher::connect(proxy.address)?;
     // Both are in the compile cache afterwards.
     swap(&directory, &mut watcher, &two)?;
     swap(&directory, &mut watcher, &one)?;
 
-    let files: Vec<&Path> = [two.as_path(), one.as_path()]
-        .into_iter()
-        .cycle()
-        .take(SWAPS)
-        .collect();
+    let files: Vec<&Path> =
+        [two.as_path(), one.as_path()].into_iter().cycle().take(SWAPS).collect();
     let cached = phase(&proxy, &directory, &mut watcher, &files)?;
     let compiled = phase(&proxy, &directory, &mut watcher, &[large.as_path()])?;
     let size = large.metadata()?.len() as f64 / 1e6;
@@ -89,11 +83,7 @@ fn phase(
     let samples = clients.stop()?;
     let busy: Vec<_> = swaps.iter().map(|&(from, to)| (from, to + AFTER)).collect();
     Ok(Phase {
-        took: Spread::of(
-            swaps
-                .iter()
-                .map(|&(from, to)| (to - from).as_secs_f64() * 1e3),
-        ),
+        took: Spread::of(swaps.iter().map(|&(from, to)| (to - from).as_secs_f64() * 1e3)),
         before: p99_within(&samples, &[quiet])?,
         during: p99_within(&samples, &busy)?,
     })
@@ -101,11 +91,8 @@ fn phase(
 
 /// p99 in µs of the requests that were due in one of `windows`.
 fn p99_within(samples: &[Sample], windows: &[(Instant, Instant)]) -> Result<f64> {
-    let inside = |sample: &&Sample| {
-        windows
-            .iter()
-            .any(|&(from, to)| (from..=to).contains(&sample.due))
-    };
+    let inside =
+        |sample: &&Sample| windows.iter().any(|&(from, to)| (from..=to).contains(&sample.due));
     let inside: Vec<_> = samples.iter().filter(inside).copied().collect();
     Ok(p99(&inside).context("no request was due")?.as_secs_f64() * 1e6)
 }

@@ -25,6 +25,8 @@ pub enum Edit {
     Set(HeaderName, HeaderValue),
     /// Add a line.
     Add(HeaderName, HeaderValue),
+    /// Add a line if there is none.
+    Default(HeaderName, HeaderValue),
     /// Remove every line.
     Remove(HeaderName),
     /// Move every line to another name.
@@ -47,6 +49,10 @@ impl Edit {
                 let (name, value) = check_field(field)?;
                 Self::Add(name, value)
             }
+            FieldEdit::Default(field) => {
+                let (name, value) = check_field(field)?;
+                Self::Default(name, value)
+            }
             FieldEdit::Remove(name) => Self::Remove(check_name(&name)?),
             FieldEdit::Rename((from, to)) => Self::Rename(check_name(&from)?, check_name(&to)?),
         })
@@ -61,6 +67,11 @@ impl Edit {
             }
             Self::Add(name, value) => {
                 let _ = headers.try_append(name, value);
+            }
+            Self::Default(name, value) => {
+                if !headers.contains_key(&name) {
+                    let _ = headers.try_insert(name, value);
+                }
             }
             Self::Remove(name) => {
                 headers.remove(name);
@@ -87,7 +98,9 @@ pub fn check_all(edits: Vec<FieldEdit>) -> Result<Vec<Edit>, Illegal> {
 
 fn edit_bytes(edit: &FieldEdit) -> usize {
     match edit {
-        FieldEdit::Set(field) | FieldEdit::Add(field) => field.name.len() + field.value.len(),
+        FieldEdit::Set(field) | FieldEdit::Add(field) | FieldEdit::Default(field) => {
+            field.name.len() + field.value.len()
+        }
         FieldEdit::Remove(name) => name.len(),
         FieldEdit::Rename((from, to)) => from.len() + to.len(),
     }
@@ -217,11 +230,13 @@ mod tests {
             FieldEdit::Rename(("a".to_owned(), "b".to_owned())),
             FieldEdit::Set(field("c", b"3")),
             FieldEdit::Remove("missing".to_owned()),
+            FieldEdit::Default(field("c", b"unused")),
+            FieldEdit::Default(field("d", b"4")),
         ];
         for edit in check_all(edits).expect("legal") {
             edit.apply(&mut headers);
         }
-        assert_eq!(lines(&headers), [("b", &b"1"[..]), ("b", b"2"), ("c", b"3")]);
+        assert_eq!(lines(&headers), [("b", &b"1"[..]), ("b", b"2"), ("c", b"3"), ("d", b"4")]);
     }
 
     #[test]

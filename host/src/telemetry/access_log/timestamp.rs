@@ -18,7 +18,7 @@ pub struct Clock {
 
 impl Clock {
     /// Appends `2026-02-03T04:05:06.789Z`.
-    pub(super) fn write(&mut self, out: &mut Vec<u8>, time: SystemTime) {
+    pub fn write(&mut self, out: &mut Vec<u8>, time: SystemTime) {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let second = since.as_secs().min(LAST_SECOND);
         if second != self.second {

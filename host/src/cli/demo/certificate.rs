@@ -1,0 +1,16 @@
+//! A certificate that nobody but the demo has.
+
+use anyhow::Context as _;
+
+/// Both as PEM.
+pub(super) struct Identity {
+    pub(super) certificate: String,
+    pub(super) key: String,
+}
+
+/// For `localhost` and 127.0.0.1, signed by itself.
+pub(super) fn self_signed() -> anyhow::Result<Identity> {
+    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+    let made = rcgen::generate_simple_self_signed(names).context("cannot make a certificate")?;
+    Ok(Identity { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() })
+}

@@ -1,0 +1,91 @@
+//! `wasmgate plugin`: make plugins, and look into them.
+
+mod build;
+mod inspect;
+mod list;
+mod new;
+mod schema_table;
+mod sdk;
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+
+use super::output::Failure;
+use crate::plugin::artifact::Artifact;
+use crate::plugin::engine::{self, Engine};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  wasmgate plugin new --lang rust guard    begin a plugin in the folder guard
+  wasmgate plugin build guard              make guard/guard.wasm of it
+  wasmgate plugin inspect guard/guard.wasm
+  wasmgate plugin list                     the plugins inside wasmgate";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Begin a plugin: a project that builds, with an example and its test
+    New(new::Arguments),
+    /// Build the component of a plugin's project, and check it as the proxy would
+    Build(build::Arguments),
+    /// Tell what a plugin is: its hooks, capabilities and configuration
+    Inspect(inspect::Arguments),
+    /// List the plugins inside wasmgate
+    List,
+}
+
+impl Command {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::New(arguments) => new::run(&arguments),
+            Self::Build(arguments) => build::run(&arguments),
+            Self::Inspect(arguments) => inspect::run(&arguments),
+            Self::List => list::run(),
+        }
+    }
+}
+
+/// Loads a component as the proxy does, through the same compile cache.
+fn load(engine: &Engine, what: &str, wasm: &[u8]) -> anyhow::Result<Artifact> {
+    Artifact::load(engine, wasm).with_context(|| what.to_owned())
+}
+
+fn engine() -> anyhow::Result<Engine> {
+    Engine::new(engine::default_cache_dir().as_deref())
+        .map_err(|error| anyhow::anyhow!("the Wasm engine does not start: {error:#}"))
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The hooks of a component; a plugin may have none.
+fn hooks(artifact: &Artifact) -> String {
+    match artifact.hooks.as_slice() {
+        [] => "none".to_owned(),
+        hooks => hooks.join(", "),
+    }
+}
+
+/// Octets for a person: `46.2 KiB`.
+fn size(octets: usize) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+    let octets_f = octets as f64;
+    match octets {
+        0..1024 => format!("{octets} B"),
+        1024..1_048_576 => format!("{:.1} KiB", octets_f / 1024.0),
+        _ => format!("{:.1} MiB", octets_f / 1_048_576.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_are_short() {
+        let sizes = [0, 1023, 1024, 47_309, 3 << 20].map(size);
+        assert_eq!(sizes, ["0 B", "1023 B", "1.0 KiB", "46.2 KiB", "3.0 MiB"]);
+    }
+}

@@ -1,0 +1,239 @@
+//! `wasmgate plugin new`
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+
+use super::super::output::{Failure, print};
+use super::sdk;
+
+/// Begins a plugin: a project that builds, with an example and its test.
+///
+/// The project holds everything that it needs but Rust's own packages, the SDK of
+/// this version of wasmgate included. An existing folder is never written to.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The language to write it in: rust
+    #[arg(long, value_name = "LANGUAGE", value_parser = language)]
+    lang: Language,
+
+    /// The plugin's name, or the path of the folder to make, which ends in it
+    #[arg(value_name = "NAME")]
+    name: PathBuf,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wasmgate plugin new --lang rust guard
+  wasmgate plugin new --lang rust plugins/rate-by-key";
+
+#[derive(Clone, Copy, Debug)]
+enum Language {
+    Rust,
+}
+
+fn language(text: &str) -> Result<Language, String> {
+    match text {
+        "rust" => Ok(Language::Rust),
+        _ => Err(format!("this version has no template for `{text}`; there is one for: rust")),
+    }
+}
+
+/// What goes into a project: path and text.
+const TEMPLATE: [(&str, &str); 8] = [
+    ("Cargo.toml", include_str!("../template/Cargo.toml.template")),
+    ("build.rs", include_str!("../template/build.rs.template")),
+    ("src/lib.rs", include_str!("../template/lib.rs.template")),
+    ("src/config.rs", include_str!("../template/config.rs.template")),
+    ("src/tests.rs", include_str!("../template/tests.rs.template")),
+    ("wasmgate.toml", include_str!("../template/wasmgate.toml.template")),
+    ("README.md", include_str!("../template/README.md.template")),
+    (".gitignore", include_str!("../template/gitignore.template")),
+];
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let Language::Rust = arguments.lang;
+    let project = &arguments.name;
+    let name = name_of(project)?;
+    // Refuses an existing folder, without a moment between asking and making.
+    if let Some(parent) = project.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+    }
+    fs::create_dir(project).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            anyhow::anyhow!("{} exists already; choose another name", project.display())
+        }
+        _ => anyhow::Error::new(error).context(format!("cannot create {}", project.display())),
+    })?;
+    for (path, text) in TEMPLATE {
+        write_file(&project.join(path), fill(text, &name).as_bytes())?;
+    }
+    sdk::write(project)?;
+    let folder = project.display();
+    print(&format!(
+        "{folder} is a plugin that builds. Next:\n\
+         \n\
+         \x20 cd {folder}\n\
+         \x20 cargo test             runs its test, without Wasm\n\
+         \x20 wasmgate plugin build  makes {name}.wasm\n\
+         \x20 wasmgate run           serves with it; README.md says what to try\n"
+    ))?;
+    Ok(())
+}
+
+/// Writes a new file and the folders above it.
+pub(super) fn write_file(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    let write = || {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        OpenOptions::new().write(true).create_new(true).open(path)?.write_all(content)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn fill(text: &str, name: &str) -> String {
+    text.replace("{{name}}", name)
+}
+
+/// The name that a project's path ends in, if a package can have it.
+fn name_of(project: &Path) -> anyhow::Result<String> {
+    let Some(name) = project.file_name() else {
+        bail!("`{}` names no plugin; try `guard`", project.display());
+    };
+    let name = name.to_string_lossy().into_owned();
+    let why = match refusal(&name) {
+        None => return Ok(name),
+        Some(why) => why,
+    };
+    let suggestion = suggestion(&name);
+    ensure!(!suggestion.is_empty(), "`{}` cannot be a plugin's name: {why}", name.escape_debug());
+    bail!(
+        "`{}` cannot be a plugin's name: {why}; try `{suggestion}`",
+        name.escape_debug()
+    );
+}
+
+/// Why this cannot be the name of a package, of a plugin and of a file.
+fn refusal(name: &str) -> Option<&'static str> {
+    let first = name.chars().next();
+    if !first.is_some_and(|c| c.is_ascii_lowercase()) {
+        return Some("it has to begin with a letter from a to z");
+    }
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    if !name.chars().all(fits) {
+        return Some("it may hold the letters a to z, digits, `-` and `_`");
+    }
+    if name.len() > NAME_MAX {
+        return Some("it may have 64 characters");
+    }
+    if RESERVED.contains(&name) {
+        return Some("Rust needs that name itself");
+    }
+    None
+}
+
+/// As long as a plugin's name in a configuration may be.
+const NAME_MAX: usize = 64;
+
+/// Keywords, crates of the standard library, and what cargo calls its own folders.
+const RESERVED: [&str; 59] = [
+    "abstract", "alloc", "as", "async", "await", "become", "box", "break", "build", "config",
+    "const", "continue", "core", "crate", "deps", "do", "dyn", "else", "enum", "examples",
+    "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "incremental", "let",
+    "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "proc-macro", "pub",
+    "ref", "return", "self", "static", "std", "struct", "super", "test", "trait", "true", "try",
+    "type", "typeof", "unsafe", "use", "virtual", "where", "while",
+];
+
+/// The nearest name that would do; empty if there is none.
+fn suggestion(name: &str) -> String {
+    let mut new = String::new();
+    for c in name.to_lowercase().chars() {
+        match c {
+            'a'..='z' | '_' => new.push(c),
+            '0'..='9' if !new.is_empty() => new.push(c),
+            _ if new.is_empty() || new.ends_with('-') => {}
+            _ => new.push('-'),
+        }
+    }
+    new.truncate(NAME_MAX);
+    let new = new.trim_matches(['-', '_']);
+    match refusal(new) {
+        None => new.to_owned(),
+        Some(_) if RESERVED.contains(&new) => format!("{new}-plugin"),
+        Some(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_packages() {
+        for name in ["guard", "rate-by-key", "a1_b", "x"] {
+            assert_eq!(name_of(Path::new(name)).unwrap(), name);
+            assert_eq!(name_of(&Path::new("some/where").join(name)).unwrap(), name);
+        }
+        for (name, suggested) in [
+            ("Guard", "guard"),
+            ("my plugin!", "my-plugin"),
+            ("1st", "st"),
+            ("-a", "a"),
+            ("async", "async-plugin"),
+            ("größe", "gr-e"),
+        ] {
+            let error = name_of(Path::new(name)).unwrap_err().to_string();
+            assert!(error.contains(&format!("try `{suggested}`")), "{name}: {error}");
+        }
+        for name in ["1", "..", "/", "", "日本"] {
+            assert!(name_of(Path::new(name)).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_placeholder_is_replaced() {
+        for (path, text) in TEMPLATE {
+            let filled = fill(text, "my-plugin");
+            assert!(!filled.contains("{{") && !filled.contains("}}"), "{path}: {filled}");
+            assert!(filled.ends_with('\n'), "{path}");
+        }
+        let named = TEMPLATE.iter().filter(|(_, text)| text.contains("{{name}}")).count();
+        assert!(named >= 3, "the name is nowhere");
+    }
+
+    #[test]
+    fn the_templates_are_toml_where_they_say_so() {
+        for (path, text) in TEMPLATE.iter().filter(|(path, _)| path.ends_with(".toml")) {
+            let parsed: Result<toml::Table, _> = fill(text, "my-plugin").parse();
+            assert!(parsed.is_ok(), "{path}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let project = directory.path().join("guard");
+        let new = || run(&Arguments { lang: Language::Rust, name: project.clone() });
+        assert!(new().is_ok());
+        fs::write(project.join("src/lib.rs"), "mine").unwrap();
+        assert!(new().is_err());
+        assert_eq!(fs::read_to_string(project.join("src/lib.rs")).unwrap(), "mine");
+        assert!(project.join(".wasmgate/wit/world.wit").is_file());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_suggested_will_do(name in any::<String>()) {
+            let suggested = suggestion(&name);
+            prop_assert!(suggested.is_empty() || refusal(&suggested).is_none(), "{suggested}");
+        }
+    }
+}
