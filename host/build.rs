@@ -2,6 +2,7 @@
 //! `wasmgate plugin new`: `OUT_DIR/sdk.rs` is an expression, the list of
 //! `(path, bytes)`.
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ const SOURCES: [&str; 9] = [
     "LICENSE",
 ];
 
-fn main() {
+fn main() -> Result<(), Box<dyn Error>> {
     let variable = |name: &str| PathBuf::from(std::env::var_os(name).expect("set by cargo"));
     let root = variable("CARGO_MANIFEST_DIR").join("..");
     println!("cargo::rerun-if-changed=build.rs");
@@ -26,31 +27,36 @@ fn main() {
     for source in SOURCES {
         let path = root.join(source);
         println!("cargo::rerun-if-changed={}", path.display());
-        collect(&path, source, &mut files);
+        collect(&path, source, &mut files)?;
     }
     files.sort();
     let mut table = String::from("&[\n");
     for (name, path) in files {
-        writeln!(table, "    ({name:?}, include_bytes!({path:?})),").expect("a string takes all");
+        writeln!(table, "    ({name:?}, include_bytes!({path:?})),")?;
     }
     table.push_str("]\n");
-    let out = variable("OUT_DIR").join("sdk.rs");
-    std::fs::write(&out, table).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
+    std::fs::write(variable("OUT_DIR").join("sdk.rs"), table)?;
+    Ok(())
 }
 
 /// A file, or everything below a folder.
-fn collect(path: &Path, name: &str, files: &mut Vec<(String, PathBuf)>) {
+fn collect(
+    path: &Path,
+    name: &str,
+    files: &mut Vec<(String, PathBuf)>,
+) -> Result<(), Box<dyn Error>> {
+    let says = |error| format!("{}: {error}", path.display());
     if path.is_file() {
-        let path = path.canonicalize().unwrap_or_else(|error| panic!("{name}: {error}"));
-        files.push((name.to_owned(), path));
-        return;
+        files.push((name.to_owned(), path.canonicalize().map_err(says)?));
+        return Ok(());
     }
-    let entries = std::fs::read_dir(path).unwrap_or_else(|error| panic!("{name}: {error}"));
-    for entry in entries.flatten() {
-        // Editors leave hidden files beside the sources.
+    for entry in std::fs::read_dir(path).map_err(says)? {
+        let entry = entry?;
         let file = entry.file_name().to_string_lossy().into_owned();
+        // Editors leave hidden files beside the sources.
         if !file.starts_with('.') {
-            collect(&entry.path(), &format!("{name}/{file}"), files);
+            collect(&entry.path(), &format!("{name}/{file}"), files)?;
         }
     }
+    Ok(())
 }

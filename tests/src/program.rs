@@ -5,15 +5,17 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Lines, poll_again, within};
+use crate::{Lines, PATIENCE, poll_again};
 
 /// One invocation of the command line.
 #[derive(Debug)]
 pub struct Program {
     command: Command,
+    patience: Duration,
 }
 
 /// What is left of an invocation that has ended.
@@ -39,7 +41,7 @@ impl Program {
             .env("NO_COLOR", "1")
             .env("RUST_BACKTRACE", "1")
             .stdin(Stdio::null());
-        Self { command }
+        Self { command, patience: PATIENCE }
     }
 
     /// Where it runs; also its home.
@@ -56,10 +58,18 @@ impl Program {
         self
     }
 
+    /// For commands that may take longer than others.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Runs it to its end.
     pub async fn run(self) -> Finished {
+        let patience = self.patience;
         let mut process = self.spawn();
-        process.end().await
+        process.end_within(patience).await
     }
 
     /// Starts it.
@@ -102,15 +112,18 @@ impl Process {
 
     /// Waits for its end.
     pub(crate) async fn end(&mut self) -> Finished {
-        let status = within("the program's end", async {
-            loop {
-                if let Some(status) = self.ended() {
-                    return status;
-                }
-                poll_again().await;
+        self.end_within(PATIENCE).await
+    }
+
+    async fn end_within(&mut self, patience: Duration) -> Finished {
+        let deadline = Instant::now() + patience;
+        let status = loop {
+            if let Some(status) = self.ended() {
+                break status;
             }
-        })
-        .await;
+            assert!(Instant::now() < deadline, "the program has not ended within {patience:?}");
+            poll_again().await;
+        };
         self.finish_reading();
         Finished { code: status.code(), stdout: self.stdout.text(), stderr: self.stderr.text() }
     }

@@ -154,7 +154,7 @@ host = "inner.example"
         ("/swap/a", "/swapped/a"),
         ("/item/42/x/y?z", "/v2/42/x/y?z"),
         ("/item/none", "/item/none"),
-        ("/query?a=1&secret=s&b=3", "/query?a=2&b=3&from=127.0.0.1"),
+        ("/query?a=1&secret=s&b=3", "/query?b=3&a=2&from=127.0.0.1"),
     ] {
         assert_eq!(send(&proxy, asked, &[]).await.status, 200, "{asked}");
         assert_eq!(origin.requests().last().unwrap().target, seen, "{asked}");

@@ -103,16 +103,18 @@ async fn http2_fields_that_are_too_large_are_refused() {
     let proxy =
         limited(&origin, "[limits]\nheader_bytes = \"8KiB\"\nheader_count = 20").start().await;
 
-    let large = Request::get("/").header("x-a", "a".repeat(16 * 1024));
-    let mut many = Request::get("/");
+    let large = Request::get("/large").header("x-a", "a".repeat(16 * 1024));
+    let mut many = Request::get("/many");
     for n in 0..40 {
         many = many.header(format!("x-{n}"), "1");
     }
     for request in [large, many] {
         let mut client = Client::http2(proxy.http()).await;
+        let request = request.body(harness::empty()).unwrap();
+        let target = request.uri().to_string();
         // A stream error is as good a refusal as a status.
-        if let Ok(response) = client.try_start(request.body(harness::empty()).unwrap()).await {
-            assert_eq!(response.status(), 431);
+        if let Ok(response) = client.try_start(request).await {
+            assert_eq!(response.status(), 431, "{target}");
         }
     }
     assert_eq!(origin.request_count(), 0);
@@ -144,7 +146,21 @@ async fn a_body_that_turns_out_too_large_is_answered_413() {
     raw.write("1\r\nb\r\n0\r\n\r\n").await;
 
     assert_eq!(raw.read_reply().await.status, 413);
-    assert!(raw.is_at_end().await, "what follows is not taken for a request");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_on_sending_what_was_refused_is_cut_off() {
+    let origin = Origin::http1().start().await;
+    let proxy = limited(&origin, "[limits]\nbody_bytes = \"1KiB\"").start().await;
+    let mut raw = proxy.raw().await;
+
+    raw.write("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    let chunk = format!("10000\r\n{}\r\n", "a".repeat(0x10000));
+    let mut sent = 0;
+    while raw.write(&chunk).await {
+        sent += chunk.len();
+        assert!(sent < 256 << 20, "{sent} octets were taken of what was refused");
+    }
 }
 
 #[tokio::test]
@@ -169,17 +185,17 @@ async fn a_routes_own_body_limit_overrides_the_general_one() {
 }
 
 #[tokio::test]
-async fn a_head_that_takes_too_long_is_answered_408() {
+async fn a_head_that_takes_too_long_ends_the_connection() {
     let origin = Origin::http1().start().await;
     let proxy = limited(&origin, "[timeouts]\nheader = \"200ms\"").start().await;
     let mut raw = proxy.raw().await;
 
     raw.write("GET / HTTP/1.1\r\nhost:").await;
 
-    assert_eq!(raw.read_reply().await.status, 408);
-    assert!(raw.is_at_end().await);
-    let entry = proxy.await_log(|entry| entry["status"] == 408).await;
-    assert_eq!(entry["error"]["kind"], "header_timeout");
+    let end = raw.read_to_end().await;
+    assert!(end.is_empty() || end.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&end));
+    let entry = proxy.await_log(|entry| entry["error"]["kind"] == "header_timeout").await;
+    assert_eq!(entry["error"]["side"], "client");
 }
 
 #[tokio::test]
@@ -230,25 +246,30 @@ async fn a_connection_ends_after_its_number_of_exchanges() {
 async fn one_address_cannot_take_every_connection() {
     let origin = Origin::http1().start().await;
     let proxy = limited(&origin, "[limits]\nconnections_per_address = 2").start().await;
-    let mut first = proxy.client().await;
-    let mut second = proxy.client().await;
-    assert_eq!(first.get("/").await.status, 200);
-    assert_eq!(second.get("/").await.status, 200);
+    // The connection by which the start was awaited may still count.
+    let mut held = Vec::new();
+    eventually!({
+        held.extend(served(&proxy).await);
+        held.len() == 2
+    });
 
-    let mut third = proxy.raw().await;
-    third.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    assert!(third.is_at_end().await, "closed at once");
+    assert!(served(&proxy).await.is_none(), "closed at once");
 
     let mut elsewhere = from_another_address(proxy.http()).await;
     assert_eq!(elsewhere.get("/").await.status, 200, "another address is served");
-    drop(first);
-    eventually!(served(&proxy).await);
+    held.pop();
+    eventually!(served(&proxy).await.is_some());
 }
 
-async fn served(proxy: &Proxy) -> bool {
+/// A connection on which an exchange has succeeded, if it has.
+async fn served(proxy: &Proxy) -> Option<Raw> {
     let mut raw = Raw::connect(proxy.http()).await;
-    raw.write("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
-    !raw.read_to_end().await.is_empty()
+    raw.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    if raw.is_at_end().await {
+        return None;
+    }
+    assert_eq!(raw.read_reply().await.status, 200);
+    Some(raw)
 }
 
 /// A client whose address is not the one that all others have.

@@ -230,14 +230,21 @@ async fn the_schema_accepts_what_the_program_accepts() {
 
 #[tokio::test]
 async fn inspect_says_what_a_plugin_is() {
-    let finished = run(&["plugin", "inspect", guest::TRIVIAL]).await;
-
-    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
-    let text = finished.stdout.to_lowercase();
-    for expected in ["trivial", "0.1.0", "lifecycle", "request", "kib"] {
-        assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
+    let text = run(&["plugin", "inspect", guest::TRIVIAL]).await;
+    assert_eq!(text.code, Some(0), "{}", text.stderr);
+    for expected in ["trivial", "0.1.0", "hooks", "request", "KiB"] {
+        assert!(text.stdout.contains(expected), "{expected:?} is not in:\n{}", text.stdout);
     }
-    assert!(!text.contains("on-complete"), "{text}");
+
+    let json = run(&["plugin", "inspect", "--json", guest::TRIVIAL]).await;
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((&json["name"], &json["version"]), (&"trivial".into(), &"0.1.0".into()));
+    assert_eq!(json["hooks"], serde_json::json!(["request"]));
+    assert_eq!(json["size"], std::fs::metadata(guest::TRIVIAL).unwrap().len());
+
+    let bundled = run(&["plugin", "inspect", "--json", "builtin:headers"]).await;
+    let bundled: Value = serde_json::from_str(&bundled.stdout).unwrap();
+    assert!(bundled["schema"]["properties"]["request"].is_object(), "{bundled}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Requests whose framing two parsers could read differently are refused, and no
 //! endpoint ever sees them.
 
-use harness::{Origin, Proxy, Raw};
+use harness::{Origin, Proxy, Raw, within};
 
 /// Octets, what they are, and the status that they are refused with.
 struct Case {
@@ -115,12 +115,6 @@ const AMBIGUOUS: &[Case] = &[
     case("a bare LF as the empty line", 400, "GET / HTTP/1.1\r\nhost: a\r\n\n"),
     case("two hosts", 400, "GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n"),
     case("the same host twice", 400, "GET / HTTP/1.1\r\nhost: a\r\nhost: a\r\n\r\n"),
-    case("no host", 400, "GET / HTTP/1.1\r\nx-a: 1\r\n\r\n"),
-    case("a host with a path", 400, "GET / HTTP/1.1\r\nhost: a/b\r\n\r\n"),
-    case("a host with user information", 400, "GET / HTTP/1.1\r\nhost: user@a\r\n\r\n"),
-    case("a host with a space", 400, "GET / HTTP/1.1\r\nhost: a b\r\n\r\n"),
-    case("a list of hosts", 400, "GET / HTTP/1.1\r\nhost: a, b\r\n\r\n"),
-    case("a port that is none", 400, "GET / HTTP/1.1\r\nhost: a:b\r\n\r\n"),
     case("no method", 400, " / HTTP/1.1\r\nhost: a\r\n\r\n"),
     case("no target", 400, "GET HTTP/1.1\r\nhost: a\r\n\r\n"),
     case("a space in the target", 400, "GET /a b HTTP/1.1\r\nhost: a\r\n\r\n"),
@@ -129,6 +123,20 @@ const AMBIGUOUS: &[Case] = &[
     case("another protocol", 400, "GET / RTSP/1.0\r\nhost: a\r\n\r\n"),
     case("a version without a minor", 400, "GET / HTTP/1\r\nhost: a\r\n\r\n"),
     case("TLS on a plain port", 400, "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\r\n\r\n"),
+];
+
+/// Well framed, so that the connection may go on, but nothing that can be served.
+const UNSERVED: &[Case] = &[
+    case("no host", 400, "GET / HTTP/1.1\r\nx-a: 1\r\n\r\n"),
+    case("a host with a path", 400, "GET / HTTP/1.1\r\nhost: a/b\r\n\r\n"),
+    case("a host with user information", 400, "GET / HTTP/1.1\r\nhost: user@a\r\n\r\n"),
+    case("a host with a space", 400, "GET / HTTP/1.1\r\nhost: a b\r\n\r\n"),
+    case("a list of hosts", 400, "GET / HTTP/1.1\r\nhost: a, b\r\n\r\n"),
+    case("a port that is none", 400, "GET / HTTP/1.1\r\nhost: a:b\r\n\r\n"),
+    case("a target for OPTIONS alone", 400, "GET * HTTP/1.1\r\nhost: a\r\n\r\n"),
+    case("a path above the root", 400, "GET /../a HTTP/1.1\r\nhost: a\r\n\r\n"),
+    case("a NUL in the path", 400, "GET /a%00b HTTP/1.1\r\nhost: a\r\n\r\n"),
+    case("half an escape", 400, "GET /a%2 HTTP/1.1\r\nhost: a\r\n\r\n"),
 ];
 
 /// The octets after the head: what is wrong shows only in the body.
@@ -147,18 +155,22 @@ const BAD_CHUNKS: &[Case] = &[
     case("a bare LF in an extension", 400, "3;a\nb\r\nabc\r\n0\r\n\r\n"),
 ];
 
-/// A request that must not be served after a refused one.
-const NEXT: &str = "GET /next HTTP/1.1\r\nhost: a\r\n\r\n";
+/// What follows a refused request.
+const NEXT: &str = "GET /next HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 
-async fn refusal(proxy: &Proxy, octets: &str) -> Vec<u16> {
+/// The statuses of the answers until the connection is closed.
+async fn refusal(proxy: &Proxy, what: &str, octets: &str) -> Vec<u16> {
     let mut raw = Raw::connect(proxy.http()).await;
     raw.write(octets).await;
     raw.write(NEXT).await;
-    let mut statuses = vec![raw.read_reply().await.status];
-    while !raw.is_at_end().await {
-        statuses.push(raw.read_reply().await.status);
-    }
-    statuses
+    let answers = async {
+        let mut statuses = Vec::new();
+        while !raw.is_at_end().await {
+            statuses.push(raw.read_reply().await.status);
+        }
+        statuses
+    };
+    within(what, answers).await
 }
 
 #[tokio::test]
@@ -168,7 +180,7 @@ async fn ambiguous_requests_are_refused_and_their_connection_closed() {
 
     let mut wrong = Vec::new();
     for Case { what, status, octets } in AMBIGUOUS {
-        let statuses = refusal(&proxy, octets).await;
+        let statuses = refusal(&proxy, what, octets).await;
         if statuses != [*status] {
             wrong.push(format!("{what}: {statuses:?} instead of {status}"));
         }
@@ -182,6 +194,22 @@ async fn ambiguous_requests_are_refused_and_their_connection_closed() {
 }
 
 #[tokio::test]
+async fn requests_that_cannot_be_served_are_refused_alone() {
+    let origin = Origin::http1().start().await;
+    let proxy = Proxy::to(&[&origin.url()]).start().await;
+
+    let mut wrong = Vec::new();
+    for Case { what, status, octets } in UNSERVED {
+        let statuses = refusal(&proxy, what, octets).await;
+        if statuses != [*status] && statuses != [*status, 200] {
+            wrong.push(format!("{what}: {statuses:?} instead of {status}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(origin.requests().iter().all(|request| request.target == "/next"), "{:?}", origin.requests());
+}
+
+#[tokio::test]
 async fn a_bad_chunk_ends_the_exchange_and_the_connection() {
     let origin = Origin::http1().start().await;
     let proxy = Proxy::to(&[&origin.url()]).start().await;
@@ -189,7 +217,7 @@ async fn a_bad_chunk_ends_the_exchange_and_the_connection() {
     let mut wrong = Vec::new();
     for Case { what, status, octets } in BAD_CHUNKS {
         let head = "POST /bad HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
-        let statuses = refusal(&proxy, &format!("{head}{octets}")).await;
+        let statuses = refusal(&proxy, what, &format!("{head}{octets}")).await;
         if statuses != [*status] {
             wrong.push(format!("{what}: {statuses:?} instead of {status}"));
         }
@@ -219,17 +247,19 @@ async fn equal_content_lengths_are_forwarded_as_one_or_refused() {
 }
 
 #[tokio::test]
-async fn an_absolute_target_names_the_host_and_overrides_the_field() {
+async fn an_absolute_target_is_taken_apart_and_must_agree_with_the_host() {
     let origin = Origin::http1().start().await;
     let proxy = Proxy::to(&[&origin.url()]).start().await;
     let mut raw = proxy.raw().await;
 
-    raw.write("GET http://real.example/a?b HTTP/1.1\r\nhost: other.example\r\n\r\n").await;
-
+    raw.write("GET http://shop.example/a?b HTTP/1.1\r\nhost: shop.example\r\n\r\n").await;
     assert_eq!(raw.read_reply().await.status, 200);
     let received = origin.only_request();
-    assert_eq!(received.authority, "real.example");
-    assert_eq!(received.target, "/a?b");
+    assert_eq!((received.authority.as_str(), received.target.as_str()), ("shop.example", "/a?b"));
+
+    raw.write("GET http://shop.example/ HTTP/1.1\r\nhost: other.example\r\n\r\n").await;
+    assert_eq!(raw.read_reply().await.status, 400);
+    assert_eq!(origin.request_count(), 1);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod command_line;
 mod compile_cache;
 mod configuration;
 mod connections;
+mod demo;
 mod fixtures;
 mod forwarding;
 mod framing;

@@ -114,11 +114,11 @@ fn bad_files() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
     let good = read(guest::TRIVIAL);
     let half = good.len() / 2;
     vec![
-        ("text", b"this is a text".to_vec(), &["not"]),
-        ("an empty file", Vec::new(), &["empty"]),
+        ("text", b"this is a text".to_vec(), &["not WebAssembly"]),
+        ("an empty file", Vec::new(), &["not WebAssembly"]),
         ("half a component", good[..half].to_vec(), &[]),
         ("all but the last octet", good[..good.len() - 1].to_vec(), &[]),
-        ("a core module", b"\0asm\x01\0\0\0".to_vec(), &["core module", "component"]),
+        ("a core module", b"\0asm\x01\0\0\0".to_vec(), &["core WebAssembly module", "component"]),
         ("a component without exports", b"\0asm\x0d\0\x01\0".to_vec(), &["lifecycle"]),
         ("another contract version", read(guest::WRONG_VERSION), &["0.9.0", "0.1"]),
         ("an import that is not granted", read(guest::UNGRANTED), &["kv"]),
@@ -136,7 +136,7 @@ async fn a_bad_file_keeps_the_old_plugin_and_says_why() {
     for (what, content, words) in bad_files() {
         let skip = proxy.stderr().len();
         proxy.replace("plugins/a.wasm", content);
-        let line = proxy.await_stderr_after(skip, &[&["a.wasm"], words].concat()).await;
+        let line = proxy.await_stderr_after(skip, &[&["plugin=a"], words].concat()).await;
         assert!(!line.contains("panicked"), "{line}");
         assert!(trivial_ran(&proxy).await, "{what}: the old plugin still runs");
     }
@@ -153,7 +153,7 @@ async fn a_bad_file_that_is_new_harms_no_other_plugin() {
     for (what, content, words) in bad_files() {
         let skip = proxy.stderr().len();
         proxy.replace("plugins/a.wasm", content);
-        proxy.await_stderr_after(skip, &[&["a.wasm"], words].concat()).await;
+        proxy.await_stderr_after(skip, &[&["plugin=a"], words].concat()).await;
         assert!(trivial_ran(&proxy).await, "{what}");
         proxy.remove("plugins/a.wasm");
     }

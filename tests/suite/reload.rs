@@ -76,7 +76,7 @@ async fn sighup_reads_the_file_again() {
 
     proxy.signal(Signal::HUP);
 
-    proxy.await_stderr(&["reload"]).await;
+    proxy.await_stderr(&["SIGHUP"]).await;
     assert!(served_by(&proxy, "one").await);
 }
 

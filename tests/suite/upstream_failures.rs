@@ -1,11 +1,8 @@
 //! Endpoints that fail: the client gets a status, the log says what happened, and
 //! nothing that identifies the endpoint gets out.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use harness::{Authority, Client, Origin, Proxy, Setup, body, empty, eventually};
-use http::{Request, Response};
+use http::Request;
 use serde_json::Value;
 
 fn impatient(endpoint: &str) -> Setup {
@@ -154,7 +151,11 @@ async fn an_endpoint_that_is_not_trusted_is_answered_502() {
 
 #[tokio::test]
 async fn an_endpoint_that_speaks_no_tls_is_answered_502() {
-    let origin = Origin::saying("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let origin = Origin::raw(|mut connection| async move {
+        connection.write("220 mail.example ESMTP\r\n").await;
+        connection.finish().await;
+    })
+    .await;
     let endpoint = format!("https://{}", origin.address());
     let proxy = impatient(&endpoint).start().await;
     fails(&proxy, &endpoint, 502, "tls").await;
@@ -305,29 +306,23 @@ async fn an_endpoints_own_error_is_its_own() {
 
 #[tokio::test]
 async fn a_failing_endpoint_does_not_harm_the_next_exchange() {
-    let count = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&count);
-    let origin = Origin::http1()
-        .answer("/", move |_| {
-            let nth = counted.fetch_add(1, Ordering::Relaxed);
-            async move {
-                let broken = futures_util::stream::iter([
-                    Ok(http_body::Frame::data(bytes::Bytes::from_static(b"start"))),
-                    Err(harness::broken()),
-                ]);
-                let broken =
-                    http_body_util::BodyExt::boxed_unsync(http_body_util::StreamBody::new(broken));
-                Response::new(if nth.is_multiple_of(2) { broken } else { body("whole") })
+    let origin = Origin::raw(|mut connection| async move {
+        while let Some(head) = connection.read_request().await {
+            connection.write("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").await;
+            if head.starts_with("GET /cut ") {
+                connection.write("who").await;
+                return;
             }
-        })
-        .start()
-        .await;
+            connection.write("whole").await;
+        }
+    })
+    .await;
     let proxy = Proxy::to(&[&origin.url()]).start().await;
 
     for _ in 0..5 {
         let mut client = proxy.client().await;
-        let response = client.start(Request::get("/").body(empty()).unwrap()).await;
+        let response = client.start(Request::get("/cut").body(empty()).unwrap()).await;
         assert!(harness::Answer::collect(response).await.is_err());
-        assert_eq!(proxy.get("/").await.text(), "whole");
+        assert_eq!(proxy.get("/whole").await.text(), "whole");
     }
 }

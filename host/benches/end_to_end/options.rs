@@ -30,6 +30,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE|NAME", default_value = "trivial")]
     pub(crate) guest: String,
 
+    /// Where the guests' components are; by default in tests/guests, built when missing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) guests: Option<PathBuf>,
+
     /// How often the proxies are started afresh
     #[arg(long, value_name = "N")]
     pub(crate) sittings: Option<usize>,

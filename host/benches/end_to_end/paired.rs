@@ -50,29 +50,35 @@ pub(crate) struct Effort {
     pub(crate) requests: usize,
 }
 
-/// Measures all sides in turn, each second time in reverse order. A sitting begins
-/// with a round for each that does not count. One list for each side: µs of CPU
-/// per request, by round.
+/// Rounds at the beginning of a sitting that do not count: windows and buffers
+/// still grow.
+const WARM_UP: usize = 2;
+
+/// Measures all sides in turn, each second time in reverse order, and begins each
+/// second sitting with the last. One list for each side: µs of CPU per request, by
+/// round.
 pub(crate) async fn measure(
     effort: Effort,
     start: impl AsyncFn() -> Result<Vec<Side>>,
 ) -> Result<Vec<Vec<f64>>> {
     let mut costs = Vec::new();
-    for _ in 0..effort.sittings {
+    for sitting in 0..effort.sittings {
         let mut sides = start().await?;
         costs.resize(sides.len(), Vec::new());
-        for side in &mut sides {
-            side.round(effort.requests).await?;
-        }
-        for round in 0..effort.rounds {
+        for round in 0..WARM_UP + effort.rounds {
             let mut order: Vec<_> = (0..sides.len()).collect();
-            if round % 2 == 1 {
+            if (sitting + round) % 2 == 1 {
                 order.reverse();
             }
             for index in order {
-                costs[index].push(sides[index].round(effort.requests).await?);
+                let cost = sides[index].round(effort.requests).await?;
+                if round >= WARM_UP {
+                    costs[index].push(cost);
+                }
             }
-            tell_last(&costs);
+            if round >= WARM_UP {
+                tell_last(&costs);
+            }
         }
     }
     Ok(costs)

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use tokio::task::LocalSet;
 
 use super::options::{Choice, Options};
-use super::origin;
+use super::{guest, origin};
 use super::paired::Effort;
 use super::proxy::{Kind, Proxy, Setup};
 use super::report::Row;
@@ -112,6 +112,11 @@ impl Bench<'_> {
     /// Wasmgate, for what only it has.
     fn start_wasmgate(&self, setup: Setup<'_>) -> Result<Proxy> {
         self.start(Kind::Wasmgate, setup)
+    }
+
+    /// A guest's component file.
+    fn guest(&self, name: &str) -> Result<PathBuf> {
+        guest::find(name, self.options.guests.as_deref())
     }
 
     /// What a scenario finds right, unless the options say otherwise.

@@ -14,6 +14,7 @@ use super::{Options, StartError};
 use crate::admin;
 use crate::config::{Config, LogTarget};
 use crate::listener::accept::Mode;
+use crate::plugin::running_time::Ticker;
 use crate::plugin::watcher::Watcher;
 use crate::snapshot::Snapshot;
 use crate::telemetry::access_log::AccessLog;
@@ -37,7 +38,7 @@ struct State {
     snapshot: Arc<Snapshot>,
     listeners: Vec<(SocketAddr, Mode)>,
     log: Option<(LogTarget, Arc<AccessLog>)>,
-    loads: mpsc::UnboundedSender<oneshot::Sender<Result<Built, StartError>>>,
+    loads: Loads,
     watcher: Watcher,
     changed: Arc<Notify>,
     /// The last refusal that was told: a file that stays wrong is told once.
@@ -47,8 +48,10 @@ struct State {
 
 impl Supervisor {
     pub(super) fn start(options: Options) -> Result<Self, StartError> {
-        let mut loader = Loader::new(options)?;
-        let built = loader.first()?;
+        let (loads, first) =
+            serve_loads(options).map_err(|error| StartError(format!("error: cannot start a thread: {error}")))?;
+        let first = first.blocking_recv();
+        let (built, ticker) = first.unwrap_or_else(|_| Err(StartError("error: loading failed".to_owned())))?;
         if !built.warnings.is_empty() {
             tracing::warn!("{}", built.warnings.trim_end());
         }
@@ -56,7 +59,7 @@ impl Supervisor {
         let log = open_log(&config)?;
         let writer = || log.as_ref().map(|(_, log)| log.writer());
         let fatal = |what: &str, error: std::io::Error| StartError(format!("error: {what}: {error}"));
-        let (mut workers, counters) = Workers::start(&built.snapshot, &loader.ticker(), writer)
+        let (mut workers, counters) = Workers::start(&built.snapshot, &ticker, writer)
             .map_err(|error| fatal("cannot start the workers", error))?;
         let sockets = match workers.bind(&built.listeners) {
             Ok(sockets) => sockets,
@@ -85,7 +88,6 @@ impl Supervisor {
         watcher.watch(built.files.iter().map(std::path::PathBuf::as_path));
         status.publish(&built.snapshot, &built.directory_plugins);
         workers.listen(&built.listeners, sockets);
-        let loads = serve_loads(loader).map_err(|error| fatal("cannot start a thread", error))?;
         let state = State {
             workers,
             status,
@@ -292,22 +294,40 @@ impl State {
     }
 }
 
-/// Loads on a thread of its own, at low priority, one load after the other.
+/// Asks for a load; answered when it is done.
+type Loads = mpsc::UnboundedSender<oneshot::Sender<Result<Built, StartError>>>;
+
+/// Loads on a thread of its own, at low priority, one load after the other. The
+/// first one begins at once.
+///
+/// The threads that compile in parallel are started by the first compilation and
+/// inherit its thread's priority, so that it must not be on another thread.
 fn serve_loads(
-    mut loader: Loader,
-) -> std::io::Result<mpsc::UnboundedSender<oneshot::Sender<Result<Built, StartError>>>> {
+    options: Options,
+) -> std::io::Result<(Loads, oneshot::Receiver<Result<(Built, Ticker), StartError>>)> {
     let (loads, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<Result<Built, StartError>>>();
-    std::thread::Builder::new().name("wasmgate-loader".to_owned()).spawn(move || {
-        // The threads that compile in parallel are started by this one and inherit
-        // its priority. Without the right to change it, loads are merely less polite.
+    let (first, wait) = oneshot::channel();
+    let serve = move || {
+        // Without the right to change it, loads are merely less polite.
         let own = Some(rustix::thread::gettid());
         let _ = rustix::process::setpriority_process(own, LOADER_NICENESS);
-        while let Some(answer) = asked.blocking_recv() {
-            // Whoever asked may be gone: the process ends.
+        let mut loader = match Loader::new(options) {
+            Ok(loader) => loader,
+            Err(error) => {
+                let _ = first.send(Err(error));
+                return;
+            }
+        };
+        let built = loader.first().map(|built| (built, loader.ticker()));
+        let started = built.is_ok();
+        // Whoever asked may be gone, here and below: the process ends.
+        let _ = first.send(built);
+        while let Some(answer) = asked.blocking_recv().filter(|_| started) {
             let _ = answer.send(loader.reload());
         }
-    })?;
-    Ok(loads)
+    };
+    std::thread::Builder::new().name("wasmgate-loader".to_owned()).spawn(serve)?;
+    Ok((loads, wait))
 }
 
 fn open_log(config: &Config) -> Result<Option<(LogTarget, Arc<AccessLog>)>, StartError> {

@@ -65,7 +65,7 @@ impl Size {
     async fn measure(&self, bench: &Bench<'_>, other: Option<(Kind, bool)>) -> Result<Row> {
         let mut setups = vec![(bench.options.subject, false)];
         setups.extend(other);
-        let effort = Effort { sittings: 10, rounds: 4, requests: ROUND / self.mebibytes };
+        let effort = Effort { sittings: 10, rounds: 8, requests: ROUND / self.mebibytes };
         let costs = measure(bench.effort(effort), async || {
             let mut sides = Vec::new();
             for (kind, unbuffered) in &setups {

@@ -6,7 +6,6 @@ use anyhow::Result;
 
 use super::small::{CONNECTIONS, EFFORT};
 use super::{Bench, text};
-use crate::end_to_end::guest;
 use crate::end_to_end::http1;
 use crate::end_to_end::message::Request;
 use crate::end_to_end::paired::{Client, Side, Spread, measure};
@@ -16,7 +15,7 @@ use crate::end_to_end::report::{Bar, Row, spread};
 const LENGTH: usize = 10;
 
 pub(super) async fn http1_chain(bench: &Bench<'_>) -> Result<Vec<Row>> {
-    let guest = guest::find(&bench.options.guest)?;
+    let guest = bench.guest(&bench.options.guest)?;
     let costs = measure(bench.effort(EFFORT), async || {
         Ok(vec![side(bench, &guest, LENGTH, "").await?, side(bench, &guest, 0, "").await?])
     })
@@ -32,7 +31,7 @@ pub(super) async fn http1_chain(bench: &Bench<'_>) -> Result<Vec<Row>> {
 }
 
 pub(super) async fn isolation(bench: &Bench<'_>) -> Result<Vec<Row>> {
-    let guest = guest::find(&bench.options.guest)?;
+    let guest = bench.guest(&bench.options.guest)?;
     let costs = measure(bench.effort(EFFORT), async || {
         Ok(vec![
             side(bench, &guest, 1, "isolation = 'exchange'").await?,

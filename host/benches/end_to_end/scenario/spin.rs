@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow};
 
 use super::{Bench, text};
-use crate::end_to_end::guest;
 use crate::end_to_end::http1::BlockingConnection;
 use crate::end_to_end::message::Request;
 use crate::end_to_end::open_loop::{OpenLoop, p99};
@@ -21,7 +20,7 @@ use crate::end_to_end::report::{Bar, Row, spread};
 const ROUND: Duration = Duration::from_secs(4);
 
 pub(super) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
-    let guest = guest::find("spin")?;
+    let guest = bench.guest("spin")?;
     let plugin =
         Plugin { name: "spin".to_owned(), source: text(&guest)?, settings: "deadline = '50ms'" };
     let proxy = bench.start_wasmgate(Setup {

@@ -22,7 +22,7 @@ const TARGET: &str = "wasm32-wasip2";
 /// swaps the plugin without ever seeing half of it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The project's folder
     #[arg(value_name = "DIR", default_value = ".")]
     project: PathBuf,

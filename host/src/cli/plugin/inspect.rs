@@ -16,7 +16,7 @@ use crate::plugin::interface::CONTRACT;
 /// says why, and exits with 1.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// A component, or the name of a bundled plugin
     #[arg(value_name = "FILE|builtin:NAME")]
     plugin: String,

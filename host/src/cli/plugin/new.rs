@@ -16,7 +16,7 @@ use super::sdk;
 /// this version of wasmgate included. An existing folder is never written to.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The language to write it in: rust
     #[arg(long, value_name = "LANGUAGE", value_parser = language)]
     lang: Language,

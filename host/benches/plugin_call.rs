@@ -1,0 +1,212 @@
+//! What a call into a plugin costs, without HTTP around it.
+//!
+//! `call/*` is one hook of one instance: the exchange goes into the store, the
+//! asked-for fields into the guest, the decision comes back. `chain/*` is ten
+//! plugins as a route has them: permits, instance pools, edits applied to the
+//! response. `instance/*` is a fresh instance, configured and dropped.
+
+#[path = "end_to_end/guest.rs"]
+#[allow(dead_code, reason = "each benchmark needs a part")]
+mod guest;
+
+use std::hint::black_box;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use tokio::runtime::Runtime;
+use wasmgate::config::{self, PluginSource};
+use wasmgate::exchange::{Connection, Exchange, Notes, ResponseHead, Scheme};
+use wasmgate::plugin::chain::{Chain, Destinations, Run};
+use wasmgate::plugin::engine::Engine;
+use wasmgate::plugin::instance_pool::InstancePool;
+use wasmgate::plugin::registry::{LoadError, Outcome, Plugin, Registry};
+use wasmgate::plugin::running_time::{Lane, Ticker};
+
+/// Fields of an ordinary browser.
+const FIELDS: [(&str, &str); 8] = [
+    ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+    ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+    ("accept-language", "en-US,en;q=0.5"),
+    ("accept-encoding", "gzip, deflate, br, zstd"),
+    ("referer", "https://example.com/"),
+    ("cookie", "session=0123456789abcdef0123456789abcdef"),
+    ("sec-fetch-dest", "document"),
+    ("priority", "u=0, i"),
+];
+
+fn exchange() -> Box<Exchange> {
+    let peer = "127.0.0.1:40000".parse().expect("an address");
+    let mut headers = HeaderMap::new();
+    for (name, value) in FIELDS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let target = PathAndQuery::from_static("/index.html?page=1");
+    Box::new(Exchange {
+        connection: Arc::new(Connection {
+            peer,
+            listener: "bench".into(),
+            tls: None,
+            peer_value: HeaderValue::from_static("127.0.0.1"),
+        }),
+        client: peer,
+        forwarded: false,
+        scheme: Scheme::Http,
+        request_id: HeaderValue::from_static("0123456789abcdef0123456789abcdef"),
+        method: Method::GET,
+        version: Version::HTTP_11,
+        authority: HeaderValue::from_static("example.com"),
+        target: target.clone(),
+        raw_target: target,
+        headers,
+        route: "bench".into(),
+        cluster: None,
+        response: None,
+        notes: Notes::default(),
+    })
+}
+
+struct Bench {
+    runtime: Runtime,
+    registry: Registry,
+    lane: Lane,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let engine = Arc::new(Engine::new(None).expect("the engine starts"));
+        let ticker = Ticker::start(engine.wasmtime()).expect("a thread starts");
+        let no_builtins = |name: &str| {
+            Err(LoadError::NoBuiltin { name: name.to_owned(), available: String::new() })
+        };
+        Self {
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime starts"),
+            registry: Registry::new(engine, ticker.clone(), no_builtins),
+            lane: Lane::new(ticker),
+        }
+    }
+
+    fn load(&mut self, name: &str, guest: &str, config: serde_json::Value) -> Arc<Plugin> {
+        let file = guest::find(guest).expect("the guest is there");
+        let mut spec = config::Plugin::with_defaults(name, PluginSource::File(file));
+        spec.config = config;
+        match self.runtime.block_on(self.registry.load(&spec)) {
+            Outcome::Loaded(plugin) | Outcome::Unchanged(plugin) => plugin,
+            Outcome::Rejected { error, .. } => panic!("{guest}: {error}"),
+        }
+    }
+}
+
+/// Times `count` rounds of an asynchronous step inside of one `block_on`.
+async fn timed<F: Future>(count: u64, mut step: impl FnMut() -> F) -> Duration {
+    let began = Instant::now();
+    for _ in 0..count {
+        black_box(step().await);
+    }
+    began.elapsed()
+}
+
+fn calls(criterion: &mut Criterion) {
+    let mut bench = Bench::new();
+    let names = |count: usize| FIELDS[..count].iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    let asks = |count: usize| serde_json::json!({ "fields": names(count) });
+    let plugins = [
+        ("call/noop", bench.load("noop", "noop", serde_json::json!({}))),
+        ("call/1_field", bench.load("one", "asks", asks(1))),
+        ("call/3_fields", bench.load("three", "asks", asks(3))),
+        ("call/trivial", bench.load("trivial", "trivial", serde_json::json!({}))),
+    ];
+    for (name, plugin) in plugins {
+        let pool = InstancePool::new(Arc::clone(&plugin));
+        let Bench { runtime, lane, .. } = &bench;
+        criterion.bench_function(name, |bencher| {
+            bencher.iter_custom(|count| {
+                runtime.block_on(async {
+                    let mut instance = pool.fresh(lane).await.expect("an instance");
+                    let mut exchange = Some(exchange());
+                    let began = Instant::now();
+                    for _ in 0..count {
+                        lane.begin();
+                        let given = exchange.take().expect("given back each time");
+                        let value = |name: &http::HeaderName| {
+                            given.headers.get(name).map(|value| value.as_bytes().to_vec())
+                        };
+                        let asked = plugin.subscription.request.iter().map(value).collect();
+                        let (back, decision) =
+                            instance.on_request(given, asked, &plugin.settings, lane).await;
+                        black_box(decision).expect("the hook ends well");
+                        exchange = Some(back);
+                    }
+                    began.elapsed()
+                })
+            });
+        });
+    }
+}
+
+struct Nowhere;
+
+impl Destinations for Nowhere {
+    fn cluster(&self, _: &str) -> Option<(usize, Arc<str>)> {
+        None
+    }
+
+    fn route(&self, _: &str) -> Option<(usize, Rc<Chain>)> {
+        None
+    }
+}
+
+fn chains(criterion: &mut Criterion) {
+    let mut bench = Bench::new();
+    for guest in ["noop", "trivial"] {
+        let load = |index| bench.load(&format!("p{index}"), guest, serde_json::json!({}));
+        let plugins: Vec<_> = (0..10).map(load).collect();
+        let pools = plugins.into_iter().map(InstancePool::new).collect();
+        let chain = Chain::new(pools);
+        let Bench { runtime, lane, .. } = &bench;
+        criterion.bench_function(&format!("chain/10_{guest}"), |bencher| {
+            bencher.iter_custom(|count| {
+                runtime.block_on(timed(count, || async {
+                    let mut run = Run::new(Rc::clone(&chain), false);
+                    let (mut exchange, _) = run.request(exchange(), &Nowhere, lane).await;
+                    exchange.response =
+                        Some(ResponseHead { status: StatusCode::OK, headers: HeaderMap::new() });
+                    run.response(exchange, lane).await
+                }))
+            });
+        });
+    }
+    let Bench { runtime, lane, .. } = &bench;
+    let none = Chain::new(Vec::new());
+    criterion.bench_function("chain/0", |bencher| {
+        bencher.iter_custom(|count| {
+            runtime.block_on(timed(count, || async {
+                let mut run = Run::new(Rc::clone(&none), false);
+                let (mut exchange, _) = run.request(exchange(), &Nowhere, lane).await;
+                exchange.response =
+                    Some(ResponseHead { status: StatusCode::OK, headers: HeaderMap::new() });
+                run.response(exchange, lane).await
+            }))
+        });
+    });
+}
+
+fn instances(criterion: &mut Criterion) {
+    let mut bench = Bench::new();
+    for guest in ["noop", "trivial"] {
+        let pool = InstancePool::new(bench.load(guest, guest, serde_json::json!({})));
+        let Bench { runtime, lane, .. } = &bench;
+        criterion.bench_function(&format!("instance/{guest}"), |bencher| {
+            bencher.iter_custom(|count| runtime.block_on(timed(count, || pool.fresh(lane))));
+        });
+    }
+}
+
+criterion_group!(benches, calls, chains, instances);
+criterion_main!(benches);
