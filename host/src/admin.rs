@@ -155,7 +155,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         serve_on(listener, status);
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = b"POST /config HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        let request =
+            b"POST /config HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
         stream.write_all(request).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();

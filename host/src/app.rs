@@ -101,12 +101,8 @@ impl Running {
     }
 
     /// Serves until SIGTERM or SIGINT, then drains. Blocks.
-    ///
-    /// # Errors
-    ///
-    /// The system cannot deliver signals.
-    pub fn wait(self) -> anyhow::Result<()> {
-        self.supervisor.run()
+    pub fn wait(self) {
+        self.supervisor.run();
     }
 
     /// Drains, and returns when it is done. Blocks.

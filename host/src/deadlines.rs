@@ -120,6 +120,16 @@ impl Watch {
         self.with(|slot| slot.at = at);
     }
 
+    /// [`Self::set`], unless it is set already.
+    pub fn set_if_clear(&self, duration: Duration) {
+        let at = self.deadlines.after(duration);
+        self.with(|slot| {
+            if slot.at == NEVER {
+                slot.at = at;
+            }
+        });
+    }
+
     /// Never due.
     pub fn clear(&self) {
         self.with(|slot| slot.at = NEVER);

@@ -12,8 +12,9 @@ pub mod error;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use http::header::{COOKIE, SET_COOKIE};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 
 pub use error::{Error, ErrorKind, Side};
 
@@ -77,8 +78,10 @@ pub struct Exchange {
     pub method: Method,
     /// Of the client's side.
     pub version: Version,
-    /// Host and optional port; valid and in lower case.
+    /// Host and optional port, valid and in lower case, with the edits of plugins.
     pub authority: HeaderValue,
+    /// Host and optional port as the client asked for them.
+    pub asked_authority: HeaderValue,
     /// Normalized, with the edits of plugins.
     pub target: PathAndQuery,
     /// As the client sent it.
@@ -137,4 +140,29 @@ pub struct Annotation {
     pub key: String,
     /// Text for people and machines to read.
     pub value: String,
+}
+
+/// HTTP's own name for a version.
+pub fn version_text(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        _ => "HTTP/1.1",
+    }
+}
+
+/// The lines of a field as one value, as RFC 9110, section 5.3 allows; `cookie` by
+/// RFC 9113, section 8.2.3; of `set-cookie`, which cannot be joined, the first.
+pub fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+    let mut lines = headers.get_all(name).iter();
+    let mut value = lines.next()?.as_bytes().to_vec();
+    if name == SET_COOKIE {
+        return Some(value);
+    }
+    let separator: &[u8] = if name == COOKIE { b"; " } else { b", " };
+    for line in lines {
+        value.extend_from_slice(separator);
+        value.extend_from_slice(line.as_bytes());
+    }
+    Some(value)
 }

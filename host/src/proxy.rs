@@ -23,12 +23,12 @@ use crate::exchange::body::{ClientBody, Meter, RequestBody};
 use crate::exchange::{Error, ErrorKind, Exchange, ResponseHead};
 use crate::http::connection::{Active, Client};
 use crate::http::head::{self, Head};
-use crate::http::{forward, respond};
+use crate::http::{forward, normalize, respond};
 use crate::plugin::chain::{Chosen, Passage, Run};
 use crate::router::RequestView;
 use crate::snapshot::{LocalRoute, LocalSnapshot};
 use crate::upstream::balance::hash_key;
-use crate::upstream::client::{self, Attempts, Call, UpstreamBody};
+use crate::upstream::client::{self, Attempts, Call, Reply, UpstreamBody};
 use crate::upstream::cluster::LocalCluster;
 use body::{Content, ResponseBody};
 use finish::Finish;
@@ -38,7 +38,8 @@ pub async fn handle(client: &Rc<Client>, mut request: Request<Incoming>) -> Resp
     let worker = &client.worker;
     let snapshot = worker.snapshot();
     let active = Active::new(client);
-    let on_upgrade = request.extensions().get::<OnUpgrade>().is_some().then(|| hyper::upgrade::on(&mut request));
+    let on_upgrade =
+        request.extensions().get::<OnUpgrade>().is_some().then(|| hyper::upgrade::on(&mut request));
     let (parts, incoming) = request.into_parts();
     let reader = head::Reader {
         connection: &client.facts,
@@ -118,6 +119,9 @@ async fn answer(
                 return (exchange, Ok(Content::Full(body)));
             }
         }
+        if let Err(error) = renormalize(&mut exchange) {
+            return (exchange, Err(error));
+        }
         match finish.run().and_then(Run::destination) {
             Some(Chosen::Cluster(index)) => cluster = snapshot.cluster_at(index),
             Some(Chosen::Route(index)) => {
@@ -128,8 +132,32 @@ async fn answer(
             None => {}
         }
     }
-    let result = forward(client, route, cluster, &mut exchange, incoming, wanted, finish).await;
-    (exchange, result)
+    forward(client, route, cluster, exchange, incoming, wanted, finish).await
+}
+
+/// A plugin may have made a path of what the client sent; what could climb out of
+/// it must not reach an endpoint.
+fn renormalize(exchange: &mut Exchange) -> Result<(), Error> {
+    use std::borrow::Cow;
+
+    let bad = |text: String| {
+        Error::new(ErrorKind::BadRequest, format!("the target that plugins made: {text}"))
+    };
+    if exchange.target.as_str() == "*" {
+        return Ok(());
+    }
+    match normalize::path(exchange.target.path()).map_err(|error| bad(error.to_string()))? {
+        Cow::Borrowed(_) => {}
+        Cow::Owned(path) => {
+            let text = match exchange.target.query() {
+                Some(query) => path + "?" + query,
+                None => path,
+            };
+            exchange.target =
+                text.parse().map_err(|error: http::uri::InvalidUri| bad(error.to_string()))?;
+        }
+    }
+    Ok(())
 }
 
 fn route<'a>(snapshot: &'a LocalSnapshot, exchange: &Exchange) -> Option<&'a LocalRoute> {
@@ -157,14 +185,18 @@ async fn forward(
     client: &Rc<Client>,
     route: &LocalRoute,
     cluster: &Rc<LocalCluster>,
-    exchange: &mut Exchange,
+    mut exchange: Box<Exchange>,
     incoming: Incoming,
     wanted: Wanted,
     finish: &mut Finish,
-) -> Result<Content, Error> {
+) -> (Box<Exchange>, Result<Content, Error>) {
     let deadlines = &client.worker.deadlines;
     let patience = finish.snapshot().shared.config.timeouts.body;
-    let (body, meter) = request_body(exchange, incoming, route.body_bytes, patience, client)?;
+    let (body, meter) = match request_body(&exchange, incoming, route.body_bytes, patience, client)
+    {
+        Ok(body) => body,
+        Err(error) => return (exchange, Err(error)),
+    };
     finish.meter(meter.clone());
     let mut headers = match finish.reads_request_later() {
         true => exchange.headers.clone(),
@@ -172,7 +204,7 @@ async fn forward(
     };
     headers.reserve(8);
     let Wanted { upgrade, on_upgrade, trailers, trusted } = wanted;
-    forward::add(exchange, &mut headers, trusted, trailers, &client.forwarded);
+    forward::add(&exchange, &mut headers, trusted, trailers, &client.forwarded);
     if let Some(protocol) = &upgrade {
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(header::UPGRADE, protocol.clone());
@@ -181,7 +213,7 @@ async fn forward(
         method: exchange.method.clone(),
         target: exchange.target.clone(),
         authority: exchange.authority.clone(),
-        key: key(&cluster.shared.config.balance, exchange, &headers),
+        key: key(&cluster.shared.config.balance, &exchange, &headers),
         headers,
         body,
         meter,
@@ -189,22 +221,49 @@ async fn forward(
     };
     let mut attempts = Attempts::default();
     finish.upstream_begins();
+    finish.hold(exchange);
     let sent = client::send(cluster, call, deadlines, &mut attempts).await;
+    let mut exchange = finish.release();
     finish.upstream_ended(attempts, sent.is_ok());
-    let mut reply = sent?;
+    let result = match sent {
+        Ok(reply) => {
+            receive(&mut exchange, cluster, reply, on_upgrade.filter(|_| upgrade.is_some()))
+        }
+        Err(error) => Err(error),
+    };
+    (exchange, result)
+}
+
+/// From an endpoint's response to the head and the content of ours.
+fn receive(
+    exchange: &mut Exchange,
+    cluster: &LocalCluster,
+    mut reply: Reply,
+    on_upgrade: Option<OnUpgrade>,
+) -> Result<Content, Error> {
     let endpoint_upgrade = (reply.response.status() == StatusCode::SWITCHING_PROTOCOLS)
         .then(|| hyper::upgrade::on(&mut reply.response));
     let (parts, body) = reply.response.into_parts();
     let mut headers = parts.headers;
+    // Two lengths: nobody knows where this response ends (RFC 9112, section 6.3).
+    if headers.contains_key(header::TRANSFER_ENCODING)
+        && headers.contains_key(header::CONTENT_LENGTH)
+    {
+        return Err(Error::new(
+            ErrorKind::UpstreamProtocol,
+            "the response has both Content-Length and Transfer-Encoding",
+        ));
+    }
     let protocol = respond::strip(&mut headers, &cluster.shared.expose);
     exchange.response = Some(ResponseHead { status: parts.status, headers });
-    match (endpoint_upgrade, on_upgrade.filter(|_| upgrade.is_some())) {
+    match (endpoint_upgrade, on_upgrade) {
         (None, _) => {
             let body = UpstreamBody::new(body, reply.lease, cluster.shared.body);
             Ok(Content::Upstream(Box::new(body)))
         }
         (Some(endpoint), Some(of_client)) => {
-            Ok(Content::Tunnel(Box::new(tunnel::Tunnel { of_client, endpoint, protocol })))
+            let lease = reply.lease;
+            Ok(Content::Tunnel(Box::new(tunnel::Tunnel { of_client, endpoint, protocol, lease })))
         }
         (Some(_), None) => Err(Error::new(
             ErrorKind::UpstreamProtocol,
@@ -229,7 +288,8 @@ fn request_body(
     if let Some(limit) = limit
         && incoming.size_hint().lower() > limit
     {
-        let text = format!("a body of {} octets for {}", incoming.size_hint().lower(), exchange.route);
+        let text =
+            format!("a body of {} octets for {}", incoming.size_hint().lower(), exchange.route);
         return Err(Error::new(ErrorKind::BodyTooLarge, text));
     }
     let deadlines = &client.worker.deadlines;
@@ -271,10 +331,16 @@ fn fail(exchange: &mut Exchange, error: Error, finish: &mut Finish) -> Content {
 }
 
 /// Hands the response to hyper; from here its body's end is the exchange's end.
-fn send(mut exchange: Box<Exchange>, content: Content, mut finish: Finish) -> Response<ResponseBody> {
+fn send(
+    mut exchange: Box<Exchange>,
+    content: Content,
+    mut finish: Finish,
+) -> Response<ResponseBody> {
     let head = match exchange.response.take() {
         Some(head) => head,
-        None => ResponseHead { status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new() },
+        None => {
+            ResponseHead { status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new() }
+        }
     };
     let ResponseHead { status, mut headers } = head;
     if let Content::Full(_) = content {
@@ -283,17 +349,16 @@ fn send(mut exchange: Box<Exchange>, content: Content, mut finish: Finish) -> Re
     }
     finish.status(status);
     let content = match content {
-        Content::Tunnel(tunnel) => {
+        // A plugin may have made another response of it.
+        Content::Tunnel(tunnel) if status == StatusCode::SWITCHING_PROTOCOLS => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             if let Some(protocol) = &tunnel.protocol {
                 headers.insert(header::UPGRADE, protocol.clone());
             }
             return tunnel::open(*tunnel, status, headers, exchange, finish);
         }
-        Content::Full(body) if bodiless(status) => {
-            drop(body);
-            Content::Full(Bytes::new())
-        }
+        Content::Full(_) if bodiless(status) => Content::Full(Bytes::new()),
+        Content::Tunnel(_) => Content::Full(Bytes::new()),
         other => other,
     };
     if finish.reads_request_later() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::plugin::chain::{Chain, Destinations};
+use crate::plugin::chain::{Chain, ChosenRoute, Destinations};
 use crate::plugin::instance_pool::InstancePool;
 use crate::plugin::registry::Plugin;
 use crate::router::{RequestView, Router};
@@ -32,7 +32,8 @@ pub struct Snapshot {
 impl Snapshot {
     /// Whether exchanges are handled alike by both.
     pub fn same(&self, other: &Self) -> bool {
-        let ids = |snapshot: &Self| snapshot.plugins.iter().map(|plugin| plugin.id).collect::<Vec<_>>();
+        let ids =
+            |snapshot: &Self| snapshot.plugins.iter().map(|plugin| plugin.id).collect::<Vec<_>>();
         self.config == other.config
             && self.chains == other.chains
             && ids(self) == ids(other)
@@ -140,8 +141,9 @@ impl Destinations for LocalSnapshot {
         Some((index, Arc::clone(&self.clusters[index].name)))
     }
 
-    fn route(&self, name: &str) -> Option<(usize, Rc<Chain>)> {
+    fn route(&self, name: &str) -> Option<ChosenRoute> {
         let index = self.routes.iter().position(|route| &*route.name == name)?;
-        Some((index, Rc::clone(&self.routes[index].chain)))
+        let LocalRoute { chain, cluster, .. } = &self.routes[index];
+        Some(ChosenRoute { index, chain: Rc::clone(chain), cluster: Arc::clone(&cluster.name) })
     }
 }

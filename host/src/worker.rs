@@ -37,6 +37,7 @@ pub struct Worker {
     snapshot: RefCell<Rc<LocalSnapshot>>,
     log: RefCell<Option<access_log::Writer>>,
     draining: Cell<bool>,
+    closed: Cell<bool>,
     /// Connections and tunnels that are not over.
     open: Cell<usize>,
 }
@@ -59,6 +60,7 @@ impl Worker {
             snapshot: RefCell::new(LocalSnapshot::new(snapshot, None, index as u64)),
             log: RefCell::new(log),
             draining: Cell::new(false),
+            closed: Cell::new(false),
             open: Cell::new(0),
         })
     }
@@ -125,6 +127,17 @@ impl Worker {
     /// Whether connections are to end.
     pub fn is_draining(&self) -> bool {
         self.draining.get()
+    }
+
+    /// The worker ends: nothing new may begin.
+    pub fn close(&self) {
+        self.closed.set(true);
+        self.set_log(None);
+    }
+
+    /// Whether the worker has ended.
+    pub fn is_closed(&self) -> bool {
+        self.closed.get()
     }
 
     /// Connections and tunnels that are not over.

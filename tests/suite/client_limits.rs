@@ -193,7 +193,11 @@ async fn a_head_that_takes_too_long_ends_the_connection() {
     raw.write("GET / HTTP/1.1\r\nhost:").await;
 
     let end = raw.read_to_end().await;
-    assert!(end.is_empty() || end.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&end));
+    assert!(
+        end.is_empty() || end.starts_with(b"HTTP/1.1 408 "),
+        "{}",
+        String::from_utf8_lossy(&end)
+    );
     let entry = proxy.await_log(|entry| entry["error"]["kind"] == "header_timeout").await;
     assert_eq!(entry["error"]["side"], "client");
 }

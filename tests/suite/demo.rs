@@ -26,18 +26,25 @@ async fn every_line_that_it_prints_shows_what_it_says() {
     let text = demo.stdout().text();
     let lines: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("    ")).collect();
     let mut lines = lines.iter();
-    let mut next = || *lines.next().unwrap_or_else(|| panic!("fewer lines than this test knows:\n{text}"));
+    let mut next =
+        || *lines.next().unwrap_or_else(|| panic!("fewer lines than this test knows:\n{text}"));
 
     let turns = typed(next()).await;
     assert!(turns.contains("\"one\"") && turns.contains("\"two\""), "{turns}");
     let stripped = typed(next()).await;
     assert!(stripped.contains("\"path\": \"/users/7\""), "{stripped}");
     let redirected = typed(next()).await;
-    assert!(redirected.contains(" 308 ") && redirected.contains("location: /new/page"), "{redirected}");
+    assert!(
+        redirected.contains(" 308 ") && redirected.contains("location: /new/page"),
+        "{redirected}"
+    );
     let preview = typed(next()).await;
     assert!(preview.contains("\"two\"") && !preview.contains("\"one\""), "{preview}");
     let edited = typed(next()).await;
-    assert!(edited.contains("x-served-by: wasmgate") && edited.contains("\"x-client\": \"127.0.0.1\""), "{edited}");
+    assert!(
+        edited.contains("x-served-by: wasmgate") && edited.contains("\"x-client\": \"127.0.0.1\""),
+        "{edited}"
+    );
     assert!(!edited.contains("x-internal") && !edited.contains("x-origin-version"), "{edited}");
     let secure = typed(next()).await;
     assert!(secure.starts_with("http/2 200") || secure.starts_with("http/1.1 200"), "{secure}");
@@ -49,7 +56,10 @@ async fn every_line_that_it_prints_shows_what_it_says() {
     let ask = next();
     eventually!(typed(ask).await.contains("x-dropped-in: welcome"));
     typed(next()).await;
-    assert!(typed(next()).await.contains("x-dropped-in: welcome"), "what is no plugin changes nothing");
+    assert!(
+        typed(next()).await.contains("x-dropped-in: welcome"),
+        "what is no plugin changes nothing"
+    );
     let told = next();
     eventually!(typed(told).await.contains("webassembly"));
     typed(next()).await;

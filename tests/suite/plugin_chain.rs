@@ -217,8 +217,10 @@ async fn edits_at_both_hooks_keep_the_order() {
 #[tokio::test]
 async fn a_plugin_is_handed_the_fields_that_it_asked_for() {
     let origin = Origin::http1().start().await;
-    let tables =
-        format!("[plugin.asks]\nsource = {:?}\nconfig = {{ fields = [\"x-none\", \"X-Asked\"] }}\n", guest::ASKS);
+    let tables = format!(
+        "[plugin.asks]\nsource = {:?}\nconfig = {{ fields = [\"x-none\", \"X-Asked\"] }}\n",
+        guest::ASKS
+    );
     let proxy = chain(&origin, &tables, &["asks"]).start().await;
 
     for (field, status) in [("x-asked", 403), ("x-other", 200)] {

@@ -42,7 +42,15 @@ async fn a_new_plugin_builds_is_what_it_says_and_runs() {
     let origin = Origin::http1().start().await;
     let component = component.to_str().unwrap();
     let proxy = Proxy::command(&[
-        "proxy", "--listen", "@http", "--to", &origin.url(), "--plugin", component, "--access-log", "-",
+        "proxy",
+        "--listen",
+        "@http",
+        "--to",
+        &origin.url(),
+        "--plugin",
+        component,
+        "--access-log",
+        "-",
     ])
     .start()
     .await;

@@ -133,7 +133,7 @@ async fn a_plugins_lines_carry_its_name_and_the_request_id() {
 
 #[tokio::test]
 async fn a_flood_of_lines_is_cut_and_counted() {
-    const LINES: usize = 10_000;
+    const LINES: usize = 2_000;
     let origin = Origin::http1().start().await;
     let proxy = Proxy::with(format!(
         "workers = 1\n\
@@ -150,11 +150,14 @@ async fn a_flood_of_lines_is_cut_and_counted() {
     assert_eq!(proxy.get("/").await.status, 200);
 
     proxy.await_stderr(&["floods", "line 0"]).await;
-    let finished = proxy.stop().await;
-    let lines = finished.stderr.lines().filter(|line| line.contains("line ")).count();
-    assert!(lines < LINES / 2, "{lines} lines");
-    assert!(!finished.stderr.contains("\u{1b}[31m"), "control characters are escaped");
-    assert!(finished.stderr.contains("dropped"), "and it says how many are missing");
+    // It says how many are missing as soon as lines may be written again.
+    eventually!({
+        proxy.get("/again").await;
+        proxy.stderr().text().contains("dropped")
+    });
+    let text = proxy.stop().await.stderr;
+    assert!(text.matches("line ").count() < LINES / 2, "far from all of them");
+    assert!(!text.contains("\u{1b}[31m"), "control characters are escaped");
 }
 
 #[tokio::test]

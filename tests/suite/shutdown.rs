@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use harness::{Client, Origin, Proxy, Signal, body, empty, eventually};
+use harness::{Client, Origin, Proxy, Setup, Signal, body, empty, eventually};
 use http::{Request, Response};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -24,6 +24,17 @@ async fn holding() -> (Origin, Arc<Notify>) {
     (origin, release)
 }
 
+/// A proxy that would wait for longer than any test does.
+fn patient(origin: &Origin) -> Setup {
+    Proxy::with(format!(
+        "drain_timeout = \"1h\"\n\
+         [[listener]]\nlisten = \"@http\"\n\
+         [cluster.app]\nendpoints = [{:?}]\n\
+         [[route]]\ncluster = \"app\"\n",
+        origin.url()
+    ))
+}
+
 async fn refuses(proxy: &Proxy) -> bool {
     TcpStream::connect(proxy.http()).await.is_err()
 }
@@ -31,7 +42,7 @@ async fn refuses(proxy: &Proxy) -> bool {
 #[tokio::test]
 async fn an_exchange_in_flight_is_finished() {
     let (origin, release) = holding().await;
-    let mut proxy = Proxy::to(&[&origin.url()]).start().await;
+    let mut proxy = patient(&origin).start().await;
     let mut old = proxy.client().await;
     let mut new = Client::http2(proxy.http()).await;
     let request = || Request::get("/held").body(empty()).unwrap();
@@ -57,7 +68,7 @@ async fn an_exchange_in_flight_is_finished() {
 #[tokio::test]
 async fn idle_connections_are_closed_at_once() {
     let origin = Origin::http1().start().await;
-    let mut proxy = Proxy::to(&[&origin.url()]).start().await;
+    let mut proxy = patient(&origin).start().await;
     let mut used = proxy.client().await;
     assert_eq!(used.get("/").await.status, 200);
     let mut streams = Client::http2(proxy.http()).await;
@@ -74,7 +85,7 @@ async fn idle_connections_are_closed_at_once() {
 #[tokio::test]
 async fn the_last_answer_on_a_connection_says_that_it_is() {
     let (origin, release) = holding().await;
-    let mut proxy = Proxy::to(&[&origin.url()]).start().await;
+    let mut proxy = patient(&origin).start().await;
     let mut raw = proxy.raw().await;
     raw.write("GET /held HTTP/1.1\r\nhost: a\r\n\r\n").await;
     eventually!(origin.request_count() == 1);
@@ -116,14 +127,14 @@ async fn what_takes_too_long_is_cut_off() {
 #[tokio::test]
 async fn a_second_signal_does_not_wait() {
     let origin = Origin::silent().await;
-    let mut proxy = Proxy::to(&[&origin.url()]).start().await;
+    let mut proxy = patient(&origin).start().await;
     let mut raw = proxy.raw().await;
     raw.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     eventually!(origin.request_count() == 1);
 
     proxy.signal(Signal::TERM);
     eventually!(refuses(&proxy).await);
-    assert!(proxy.is_running(), "the exchange may go on for the default time");
+    assert!(proxy.is_running(), "the exchange may go on");
     proxy.signal(Signal::TERM);
 
     proxy.end().await;
@@ -132,7 +143,7 @@ async fn a_second_signal_does_not_wait() {
 #[tokio::test]
 async fn an_interrupt_ends_it_as_well() {
     let origin = Origin::http1().start().await;
-    let mut proxy = Proxy::to(&[&origin.url()]).start().await;
+    let mut proxy = patient(&origin).start().await;
 
     proxy.signal(Signal::INT);
 

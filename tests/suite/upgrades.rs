@@ -66,10 +66,8 @@ async fn another_protocol_is_tunnelled_and_octets_right_after_the_switch_are_kep
     let proxy = Proxy::to(&[&origin.url()]).start().await;
     let mut raw = proxy.raw().await;
 
-    raw.write(
-        "GET /lines HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: lines\r\n\r\n",
-    )
-    .await;
+    raw.write("GET /lines HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: lines\r\n\r\n")
+        .await;
     let reply = raw.read_head().await;
     assert_eq!(reply.status, 101);
     assert_eq!(reply.header("upgrade"), Some("lines"));

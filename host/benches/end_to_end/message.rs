@@ -36,6 +36,13 @@ impl Request {
         Self { head: head("GET", path, 0), body: 0, answer: super::origin::SMALL_BODY as u64 }
     }
 
+    /// The same request with one more field.
+    pub(crate) fn with_field(mut self, name: &str, value: &str) -> Self {
+        self.head.truncate(self.head.len() - "\r\n".len());
+        self.head.extend_from_slice(format!("{name}: {value}\r\n\r\n").as_bytes());
+        self
+    }
+
     /// A response body of `size` octets.
     pub(crate) fn download(size: usize) -> Self {
         Self { head: head("GET", &format!("/bytes/{size}"), 0), body: 0, answer: size as u64 }

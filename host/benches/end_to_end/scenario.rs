@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result};
 use tokio::task::LocalSet;
 
 use super::options::{Choice, Options};
-use super::{guest, origin};
 use super::paired::Effort;
 use super::proxy::{Kind, Proxy, Setup};
 use super::report::Row;
+use super::{guest, origin};
 
 mod body;
 mod chain;

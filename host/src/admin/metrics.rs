@@ -75,8 +75,14 @@ fn exchanges(registry: &mut Registry, counters: &[std::sync::Arc<Counters>]) {
 }
 
 fn connections(registry: &mut Registry, counters: &[std::sync::Arc<Counters>]) {
-    let sum = |read: fn(&Counters) -> &Source| counters.iter().map(|worker| read(worker).read()).sum();
-    gauge(registry, "connections", "Client connections and tunnels that are open", sum(|c| &c.connections));
+    let sum =
+        |read: fn(&Counters) -> &Source| counters.iter().map(|worker| read(worker).read()).sum();
+    gauge(
+        registry,
+        "connections",
+        "Client connections and tunnels that are open",
+        sum(|c| &c.connections),
+    );
     counter(registry, "connections_accepted", "Client connections accepted", sum(|c| &c.accepted));
     counter(
         registry,
@@ -106,7 +112,11 @@ fn plugins(registry: &mut Registry, status: &Status) {
         "Hooks that said they failed, or asked for something illegal",
         failures,
     );
-    registry.register("plugin_stopped", "1 while a plugin is not called because it crashed", stopped);
+    registry.register(
+        "plugin_stopped",
+        "1 while a plugin is not called because it crashed",
+        stopped,
+    );
 }
 
 fn snapshots(registry: &mut Registry, status: &Status) {
@@ -115,7 +125,12 @@ fn snapshots(registry: &mut Registry, status: &Status) {
     swaps.get_or_create(&Outcome { outcome: "swapped" }).inc_by(totals.swapped);
     swaps.get_or_create(&Outcome { outcome: "rejected" }).inc_by(totals.rejected);
     registry.register("plugin_swaps", "Plugins replaced or refused while serving", swaps);
-    counter(registry, "reloads_refused", "Reloads that changed nothing because of a mistake", totals.refused);
+    counter(
+        registry,
+        "reloads_refused",
+        "Reloads that changed nothing because of a mistake",
+        totals.refused,
+    );
     gauge(registry, "snapshot", "Number of the snapshot that serves", totals.snapshots);
 }
 

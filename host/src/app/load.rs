@@ -10,8 +10,8 @@ use wasmgate_bundled::Bundled;
 
 use super::{Options, Source, StartError};
 use crate::config::{self, Config, Diagnostic, Place, PluginSource};
-use crate::listener::accept::Mode;
 use crate::exchange::error::chain_text;
+use crate::listener::accept::Mode;
 use crate::listener::tls::{self, Tickets};
 use crate::plugin::artifact::{Digest, digest};
 use crate::plugin::engine::{self, Engine};
@@ -36,6 +36,9 @@ pub(super) struct Loader {
     directory: BTreeMap<PathBuf, DirectoryPlugin>,
     /// The configuration that serves.
     current: Option<Arc<Config>>,
+    /// What the last load depended on, and what that looked like before it began.
+    watched: Vec<PathBuf>,
+    looked: Option<Stamp>,
 }
 
 /// A file of the plugin directory that was loaded.
@@ -85,11 +88,15 @@ enum Strictness {
 
 impl Loader {
     pub(super) fn new(options: Options) -> Result<Self, StartError> {
-        let fatal = |what: &str, error: &dyn std::fmt::Display| StartError(format!("error: {what}: {error}"));
+        let fatal = |what: &str, error: &dyn std::fmt::Display| {
+            StartError(format!("error: {what}: {error}"))
+        };
         let cache = match &options.source {
             Source::Config(config) => config.cache_dir.clone(),
             // A file that cannot be read is reported by the load that follows.
-            Source::File(path) => config::load(path).ok().and_then(|loaded| loaded.config.cache_dir),
+            Source::File(path) => {
+                config::load(path).ok().and_then(|loaded| loaded.config.cache_dir)
+            }
         };
         let cache = cache.or_else(engine::default_cache_dir);
         let engine = Engine::new(cache.as_deref())
@@ -112,6 +119,8 @@ impl Loader {
             listeners: Vec::new(),
             directory: BTreeMap::new(),
             current: None,
+            watched: Vec::new(),
+            looked: None,
         })
     }
 
@@ -135,11 +144,19 @@ impl Loader {
 
     /// Loads the configuration again. As a whole, or not at all: a plugin that the
     /// new configuration asks for and that cannot be loaded refuses all of it.
-    pub(super) fn reload(&mut self) -> Result<Built, StartError> {
+    ///
+    /// None if no file has changed since the last load, right or wrong, unless it is
+    /// `forced`.
+    pub(super) fn reload(&mut self, forced: bool) -> Result<Option<Built>, StartError> {
+        let look = look(&self.watched);
+        if !forced && self.looked == Some(look) {
+            return Ok(None);
+        }
+        self.looked = Some(look);
         let loaded = self.parse()?;
         let changed = self.current.as_deref() != Some(&loaded.config);
         let strictness = if changed { Strictness::All } else { Strictness::KeepLastGood };
-        self.build(loaded, strictness)
+        self.build(loaded, strictness).map(Some)
     }
 
     fn parse(&self) -> Result<config::Loaded, StartError> {
@@ -161,7 +178,8 @@ impl Loader {
         let mut swaps = Vec::new();
         let mut plugins = Plugins::default();
         let of_directory = self.load_directory(&mut loaded, strictness, &mut swaps, &mut plugins);
-        let chains = self.load_routes(&mut loaded, strictness, &mut swaps, &mut plugins, &of_directory);
+        let chains =
+            self.load_routes(&mut loaded, strictness, &mut swaps, &mut plugins, &of_directory);
         let clusters = self.build_clusters(&mut loaded);
         let listeners = self.build_listeners(&mut loaded);
         let router = Router::new(&config.routes)
@@ -174,6 +192,7 @@ impl Loader {
         self.listeners.clone_from(&listeners);
         self.current = Some(Arc::clone(&config));
         let files = self.files(&config);
+        self.watched.clone_from(&files);
         let names = |index: &usize| plugins.list[*index].settings.name.to_string();
         let directory_plugins = of_directory.iter().map(names).collect();
         let clusters = clusters.into_iter().map(|(_, cluster)| cluster).collect();
@@ -338,7 +357,8 @@ impl Loader {
         for cluster in &config.clusters {
             let stamp = stamp(cluster.ca.iter());
             let mut known = self.clusters.iter().filter(|_| same_bounds);
-            if let Some(known) = known.find(|known| known.0 == stamp && known.1.config == *cluster) {
+            if let Some(known) = known.find(|known| known.0 == stamp && known.1.config == *cluster)
+            {
                 clusters.push(known.clone());
                 continue;
             }
@@ -362,8 +382,7 @@ impl Loader {
         for (index, listener) in listeners.into_iter().enumerate() {
             let files = listener.tls.iter();
             let stamp = stamp(files.flat_map(|files| [&files.certificate, &files.key]));
-            let known =
-                self.listeners.iter().find(|known| known.0 == stamp && known.1 == listener);
+            let known = self.listeners.iter().find(|known| known.0 == stamp && known.1 == listener);
             let mode = match known {
                 Some((_, _, mode)) => Some(mode.clone()),
                 None => self.build_mode(loaded, index, &listener),
@@ -436,6 +455,45 @@ fn stamp<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Stamp {
     digest(&contents)
 }
 
+/// What files, and the plugins in directories, look like from outside: enough to
+/// know that nothing has changed, without reading it all every few seconds.
+fn look(paths: &[PathBuf]) -> Stamp {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let mut seen = String::new();
+    let mut note = |path: &Path| {
+        // Of what a link leads to: that is what is loaded.
+        let metadata = std::fs::metadata(path).ok().map(|file| {
+            (
+                file.dev(),
+                file.ino(),
+                file.len(),
+                file.mtime(),
+                file.mtime_nsec(),
+                file.ctime(),
+                file.ctime_nsec(),
+            )
+        });
+        let is_dir = path.is_dir();
+        // A directory's own times change with every file in it.
+        let metadata = metadata.filter(|_| !is_dir);
+        // Writing to a String cannot fail.
+        let _ =
+            std::fmt::Write::write_fmt(&mut seen, format_args!("{path:?} {is_dir} {metadata:?}\n"));
+    };
+    for path in paths {
+        note(path);
+        let Ok(entries) = std::fs::read_dir(path) else { continue };
+        let mut entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        entries.retain(|path| {
+            path.extension().is_some_and(|extension| extension == "wasm" || extension == "toml")
+        });
+        entries.sort();
+        entries.iter().for_each(|path| note(path));
+    }
+    digest(seen.as_bytes())
+}
+
 /// The plugins of a snapshot, each once.
 #[derive(Default)]
 struct Plugins {
@@ -479,7 +537,9 @@ fn report_plugin(
     }
 }
 
-fn bundled_of(bundled: &'static [Bundled]) -> impl Fn(&str) -> Result<&'static [u8], LoadError> + Send + use<> {
+fn bundled_of(
+    bundled: &'static [Bundled],
+) -> impl Fn(&str) -> Result<&'static [u8], LoadError> + Send + use<> {
     move |name| {
         let found = bundled.iter().find(|plugin| plugin.name == name);
         found.map(|plugin| plugin.wasm).ok_or_else(|| LoadError::NoBuiltin {

@@ -28,6 +28,7 @@ const LOADER_NICENESS: i32 = 10;
 /// Runs a proxy until it is told to stop.
 pub(super) struct Supervisor {
     runtime: tokio::runtime::Runtime,
+    signals: Signals,
     state: State,
 }
 
@@ -48,17 +49,19 @@ struct State {
 
 impl Supervisor {
     pub(super) fn start(options: Options) -> Result<Self, StartError> {
-        let (loads, first) =
-            serve_loads(options).map_err(|error| StartError(format!("error: cannot start a thread: {error}")))?;
+        let (loads, first) = serve_loads(options)
+            .map_err(|error| StartError(format!("error: cannot start a thread: {error}")))?;
         let first = first.blocking_recv();
-        let (built, ticker) = first.unwrap_or_else(|_| Err(StartError("error: loading failed".to_owned())))?;
+        let (built, ticker) =
+            first.unwrap_or_else(|_| Err(StartError("error: loading failed".to_owned())))?;
         if !built.warnings.is_empty() {
             tracing::warn!("{}", built.warnings.trim_end());
         }
         let config = Arc::clone(&built.snapshot.config);
         let log = open_log(&config)?;
         let writer = || log.as_ref().map(|(_, log)| log.writer());
-        let fatal = |what: &str, error: std::io::Error| StartError(format!("error: {what}: {error}"));
+        let fatal =
+            |what: &str, error: std::io::Error| StartError(format!("error: {what}: {error}"));
         let (mut workers, counters) = Workers::start(&built.snapshot, &ticker, writer)
             .map_err(|error| fatal("cannot start the workers", error))?;
         let sockets = match workers.bind(&built.listeners) {
@@ -87,7 +90,14 @@ impl Supervisor {
             .map_err(|error| fatal("cannot start a thread", error))?;
         watcher.watch(built.files.iter().map(std::path::PathBuf::as_path));
         status.publish(&built.snapshot, &built.directory_plugins);
+        // Before anybody can know that the proxy serves, and send one.
+        let signals = {
+            let _context = runtime.enter();
+            Signals::new().map_err(|error| fatal("cannot receive signals", error))?
+        };
         workers.listen(&built.listeners, sockets);
+        // What changed between the load and the watch shows at a second look.
+        changed.notify_one();
         let state = State {
             workers,
             status,
@@ -101,7 +111,7 @@ impl Supervisor {
             refused: None,
             rejected: Vec::new(),
         };
-        Ok(Self { runtime, state })
+        Ok(Self { runtime, signals, state })
     }
 
     pub(super) fn addresses(&self) -> Vec<(String, SocketAddr)> {
@@ -115,27 +125,28 @@ impl Supervisor {
         Arc::clone(&self.state.status)
     }
 
-    pub(super) fn run(mut self) -> anyhow::Result<()> {
-        let (reason, again) = {
-            let state = &mut self.state;
-            self.runtime.block_on(async {
-                let mut signals = Signals::new()?;
-                state.serve(&mut signals).await.map(|reason| (reason, signals))
-            })?
-        };
+    pub(super) fn run(mut self) {
+        let reason = self.runtime.block_on(self.state.serve(&mut self.signals));
         tracing::info!(signal = reason, patience = ?self.state.config.drain_timeout, "draining");
         // A second signal ends the process at once.
-        self.runtime.spawn(async move {
-            let mut signals = again;
+        let Self { runtime, mut signals, state } = self;
+        runtime.spawn(async move {
             signals.terminating().await;
             std::process::exit(130);
         });
-        self.shut_down();
-        Ok(())
+        state.shut_down();
+        runtime.shutdown_background();
     }
 
     pub(super) fn shut_down(self) {
-        let State { workers, status, config, log, .. } = self.state;
+        self.state.shut_down();
+        self.runtime.shutdown_background();
+    }
+}
+
+impl State {
+    fn shut_down(self) {
+        let Self { workers, status, config, log, .. } = self;
         status.drain();
         workers.drain(config.drain_timeout);
         if let Some((_, log)) = log
@@ -143,7 +154,6 @@ impl Supervisor {
         {
             tracing::warn!("the last lines of the access log could not be written in time");
         }
-        self.runtime.shutdown_background();
     }
 }
 
@@ -172,29 +182,31 @@ impl Signals {
 
 impl State {
     /// Reacts to everything until a signal to end.
-    async fn serve(&mut self, signals: &mut Signals) -> anyhow::Result<&'static str> {
+    async fn serve(&mut self, signals: &mut Signals) -> &'static str {
         let changed = Arc::clone(&self.changed);
         loop {
+            let mut forced = false;
             tokio::select! {
-                _ = signals.terminate.recv() => return Ok("SIGTERM"),
-                _ = signals.interrupt.recv() => return Ok("SIGINT"),
+                _ = signals.terminate.recv() => return "SIGTERM",
+                _ = signals.interrupt.recv() => return "SIGINT",
                 _ = signals.hang_up.recv() => {
                     tracing::info!("SIGHUP: loading the configuration again");
                     if let Some((_, log)) = &self.log {
                         log.reopen();
                     }
                     self.refused = None;
+                    forced = true;
                 }
                 () = changed.notified() => {}
             }
             let (answer, built) = oneshot::channel();
-            if self.loads.send(answer).is_err() {
+            if self.loads.send(Load { forced, answer }).is_err() {
                 continue;
             }
             tokio::select! {
                 // The signal stays pending for the select above in the other case:
                 // a load may take seconds, and an end must not wait for it.
-                reason = signals.terminating() => return Ok(reason),
+                reason = signals.terminating() => return reason,
                 built = built => if let Ok(built) = built {
                     self.apply(built).await;
                 },
@@ -202,9 +214,10 @@ impl State {
         }
     }
 
-    async fn apply(&mut self, built: Result<Built, StartError>) {
+    async fn apply(&mut self, built: Result<Option<Built>, StartError>) {
         let built = match built {
-            Ok(built) => built,
+            Ok(Some(built)) => built,
+            Ok(None) => return,
             Err(StartError(report)) => return self.refuse(report),
         };
         let config = Arc::clone(&built.snapshot.config);
@@ -249,7 +262,10 @@ impl State {
         if self.refused.as_ref() == Some(&report) {
             return;
         }
-        tracing::error!("nothing was changed, since the new state cannot be loaded:\n{}", report.trim_end());
+        tracing::error!(
+            "nothing was changed, since the new state cannot be loaded:\n{}",
+            report.trim_end()
+        );
         self.status.refused(&report);
         self.refused = Some(report);
     }
@@ -295,7 +311,13 @@ impl State {
 }
 
 /// Asks for a load; answered when it is done.
-type Loads = mpsc::UnboundedSender<oneshot::Sender<Result<Built, StartError>>>;
+type Loads = mpsc::UnboundedSender<Load>;
+
+struct Load {
+    /// Also if no file has changed.
+    forced: bool,
+    answer: oneshot::Sender<Result<Option<Built>, StartError>>,
+}
 
 /// Loads on a thread of its own, at low priority, one load after the other. The
 /// first one begins at once.
@@ -305,7 +327,7 @@ type Loads = mpsc::UnboundedSender<oneshot::Sender<Result<Built, StartError>>>;
 fn serve_loads(
     options: Options,
 ) -> std::io::Result<(Loads, oneshot::Receiver<Result<(Built, Ticker), StartError>>)> {
-    let (loads, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<Result<Built, StartError>>>();
+    let (loads, mut asked) = mpsc::unbounded_channel::<Load>();
     let (first, wait) = oneshot::channel();
     let serve = move || {
         // Without the right to change it, loads are merely less polite.
@@ -322,8 +344,8 @@ fn serve_loads(
         let started = built.is_ok();
         // Whoever asked may be gone, here and below: the process ends.
         let _ = first.send(built);
-        while let Some(answer) = asked.blocking_recv().filter(|_| started) {
-            let _ = answer.send(loader.reload());
+        while let Some(Load { forced, answer }) = asked.blocking_recv().filter(|_| started) {
+            let _ = answer.send(loader.reload(forced));
         }
     };
     std::thread::Builder::new().name("wasmgate-loader".to_owned()).spawn(serve)?;

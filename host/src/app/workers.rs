@@ -215,7 +215,7 @@ async fn work(
     if tokio::time::timeout(patience, done).await.is_err() {
         tracing::warn!(open = worker.open(), "connections are cut off: the drain took too long");
     }
-    worker.set_log(None);
+    worker.close();
 }
 
 fn listen(
@@ -246,7 +246,8 @@ fn listen(
             }
         };
         let mode = Rc::new(RefCell::new(mode.clone()));
-        let accepting = accept(Rc::clone(worker), listener, Rc::clone(&mode), Arc::clone(admission));
+        let accepting =
+            accept(Rc::clone(worker), listener, Rc::clone(&mode), Arc::clone(admission));
         let task = tokio::task::spawn_local(accepting).abort_handle();
         open.insert(*address, (task, mode));
     }

@@ -46,13 +46,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let origins = [Origin::start("one")?, Origin::start("two")?];
     let ports = Ports::choose(arguments.port, arguments.tls_port)?;
     let config = furnish(folder.path(), &ports, &origins)?;
-    let running = App::start(Options {
-        source: Source::File(config),
-        bundled: wasmgate_bundled::PLUGINS,
-    })?;
+    let running =
+        App::start(Options { source: Source::File(config), bundled: wasmgate_bundled::PLUGINS })?;
     let tour = Tour { folder: folder.path(), ports: &ports, origins: &origins };
     print(&tour.text())?;
-    running.wait()?;
+    running.wait();
     print("\n")?;
     Ok(folder.close().context("cannot remove the temporary folder")?)
 }
@@ -111,7 +109,8 @@ mod tests {
         let loaded = config::Loader::default().builtins(names).load(&path);
         let loaded = loaded.unwrap_or_else(|report| panic!("{report}"));
         assert_eq!(loaded.report.diagnostics(), []);
-        let (sidecar, wasm) = (folder.path().join("plugins/hello.toml"), folder.path().join("hello.wasm"));
+        let (sidecar, wasm) =
+            (folder.path().join("plugins/hello.toml"), folder.path().join("hello.wasm"));
         assert!(config::sidecar(&sidecar, "hello", &wasm).is_ok());
     }
 }

@@ -46,7 +46,9 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::Unread),
-        Err(error) => Err(anyhow::Error::new(error).context("cannot write to standard output").into()),
+        Err(error) => {
+            Err(anyhow::Error::new(error).context("cannot write to standard output").into())
+        }
     }
 }
 

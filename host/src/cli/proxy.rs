@@ -154,8 +154,18 @@ mod tests {
     #[test]
     fn arguments_become_a_configuration() {
         let config = parsed(&[
-            "--to", "h2c://b:1", "--plugin", "builtin:headers", "--plugin", "a/guard.wasm",
-            "--plugin-dir", "p", "--workers", "3", "--access-log", "-",
+            "--to",
+            "h2c://b:1",
+            "--plugin",
+            "builtin:headers",
+            "--plugin",
+            "a/guard.wasm",
+            "--plugin-dir",
+            "p",
+            "--workers",
+            "3",
+            "--access-log",
+            "-",
         ])
         .unwrap();
         assert_eq!(config.workers.get(), 3);
@@ -171,7 +181,8 @@ mod tests {
 
     #[test]
     fn plugins_of_one_name_are_numbered() {
-        let config = parsed(&["--plugin", "a/p.wasm", "--plugin", "b/p.wasm", "--plugin", "p-2.wasm"]);
+        let config =
+            parsed(&["--plugin", "a/p.wasm", "--plugin", "b/p.wasm", "--plugin", "p-2.wasm"]);
         let config = config.unwrap();
         let chain: Vec<_> = config.routes[0].plugins.iter().map(|p| p.name.as_str()).collect();
         assert_eq!(chain, ["p", "p-2", "p-2-2"]);

@@ -35,7 +35,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
 pub(super) fn serve(source: Source) -> Result<(), Failure> {
     let running = App::start(Options { source, bundled: wasmgate_bundled::PLUGINS })?;
     tell(&running);
-    Ok(running.wait()?)
+    running.wait();
+    Ok(())
 }
 
 fn tell(running: &Running) {

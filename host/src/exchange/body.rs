@@ -39,7 +39,10 @@ pub struct Meter {
     pub ended: Cell<bool>,
     /// Why it will not.
     pub failure: Cell<Option<ErrorKind>>,
-    /// The tick of the worker's deadlines at which the last piece came.
+    /// The endpoint would take more, and the client has not sent it.
+    pub starved: Cell<bool>,
+    /// The tick of the worker's deadlines at which the last piece came, or the
+    /// endpoint was found to wait for one.
     pub progress: Cell<u64>,
 }
 
@@ -67,9 +70,19 @@ impl ClientBody {
         Error::new(kind, detail)
     }
 
+    fn end(&self) {
+        self.meter.ended.set(true);
+        self.meter.starved.set(false);
+        self.meter.progress.set(self.watch.now());
+    }
+
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Pending => {
+                // The client's time runs only while its next piece is waited for,
+                // not while an endpoint is slow to take the last one.
+                self.meter.starved.set(true);
+                self.watch.set_if_clear(self.patience);
                 if self.watch.poll_due(cx).is_ready() {
                     let error = self.fail(ErrorKind::BodyTimeout, "the request's body stalled");
                     return Poll::Ready(Some(Err(error)));
@@ -77,7 +90,7 @@ impl ClientBody {
                 Poll::Pending
             }
             Poll::Ready(None) => {
-                self.meter.ended.set(true);
+                self.end();
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(error))) => {
@@ -96,10 +109,11 @@ impl ClientBody {
                 }
                 self.left -= size;
                 self.meter.bytes.set(self.meter.bytes.get() + size);
+                self.meter.starved.set(false);
                 self.meter.progress.set(self.watch.now());
-                self.watch.set(self.patience);
+                self.watch.clear();
                 if self.incoming.is_end_stream() {
-                    self.meter.ended.set(true);
+                    self.end();
                 }
                 Poll::Ready(Some(Ok(frame)))
             }

@@ -10,7 +10,8 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -30,6 +31,9 @@ const CONNECTION_WINDOW: u32 = 1 << 20;
 /// What hyper may buffer of one stream's response before it stops asking.
 const SEND_BUFFER: usize = 256 << 10;
 
+/// An HTTP/1 connection that has been idle for so long gives its buffers back.
+const REST_AFTER: Duration = Duration::from_millis(300);
+
 /// A client's connection, as its exchanges see it.
 pub struct Client {
     /// The worker that serves it.
@@ -47,10 +51,20 @@ pub struct Client {
     /// Moves whenever the client took or sent something.
     progress: Cell<u64>,
     served: Cell<usize>,
+    /// What counts the connection; a tunnel that it becomes is still one.
+    _counted: Counted,
 }
 
+/// Counts a connection until it is dropped.
+pub type Counted = Box<dyn std::any::Any>;
+
 impl Client {
-    fn new(worker: Rc<Worker>, facts: Arc<Connection>, guard: Option<framing::Handle>) -> Rc<Self> {
+    fn new(
+        worker: Rc<Worker>,
+        facts: Arc<Connection>,
+        guard: Option<framing::Handle>,
+        counted: Counted,
+    ) -> Rc<Self> {
         Rc::new(Self {
             worker,
             facts,
@@ -60,12 +74,18 @@ impl Client {
             waiting: Cell::new(0),
             progress: Cell::new(0),
             served: Cell::new(0),
+            _counted: counted,
         })
     }
 
     /// The client took or sent something.
     pub fn progressed(&self) {
         self.progress.set(self.progress.get().wrapping_add(1));
+    }
+
+    /// Whether nothing of the last answer is left to be sent.
+    fn may_rest(&self) -> bool {
+        self.guard.as_ref().is_some_and(|guard| !guard.write_pending())
     }
 
     /// What the connection waits for, as far as its deadline is concerned.
@@ -138,12 +158,20 @@ enum WaitsFor {
 pub enum Ended {
     /// As it should.
     Closed,
+    /// It goes on, but there is nothing to do for now.
+    Resting,
     /// The client broke the protocol, left in the middle, or was too slow.
     Failed(ErrorKind, String),
 }
 
 /// Serves a connection until it is over.
-pub async fn serve<IO>(worker: Rc<Worker>, mut io: IO, facts: Arc<Connection>, http2: bool) -> Ended
+pub async fn serve<IO>(
+    worker: Rc<Worker>,
+    mut io: IO,
+    facts: Arc<Connection>,
+    http2: bool,
+    counted: Counted,
+) -> Ended
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -153,8 +181,13 @@ where
         Some("h2") => (Protocol::Http2, bytes::Bytes::new()),
         // On TLS the client had its chance to name HTTP/2.
         None if http2 && facts.tls.is_none() => {
-            let first = worker.deadlines.limit(timeouts.idle, framing::detect(&mut io)).await;
-            match first {
+            let mut first = pin!(worker.deadlines.limit(timeouts.idle, framing::detect(&mut io)));
+            // A connection on which nothing came yet must not outlast a drain.
+            let first = poll_fn(|cx| match worker.is_draining() {
+                true => Poll::Ready(None),
+                false => first.as_mut().poll(cx),
+            });
+            match first.await {
                 None => return Ended::Closed,
                 Some(Err(error)) => {
                     return Ended::Failed(ErrorKind::ClientClosed, error.to_string());
@@ -168,11 +201,11 @@ where
     match protocol {
         Protocol::Http1 => {
             let (guard, handle) = Guard::new(io);
-            let client = Client::new(worker, facts, Some(handle));
+            let client = Client::new(worker, facts, Some(handle), counted);
             serve_http1(&client, guard.with_prefix(read), &limits, &timeouts).await
         }
         Protocol::Http2 => {
-            let client = Client::new(worker, facts, None);
+            let client = Client::new(worker, facts, None, counted);
             let io = Guard::transparent(io).with_prefix(read);
             serve_http2(&client, io, &limits, &timeouts).await
         }
@@ -181,27 +214,77 @@ where
 
 async fn serve_http1<IO>(
     client: &Rc<Client>,
-    io: Guard<IO>,
+    mut io: Guard<IO>,
     limits: &Limits,
     timeouts: &Timeouts,
 ) -> Ended
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let answering = Rc::clone(client);
-    let service = service_fn(move |request| {
-        let client = Rc::clone(&answering);
-        async move { Ok::<_, Infallible>(proxy::handle(&client, request).await) }
+    loop {
+        let answering = Rc::clone(client);
+        // Boxed for each request: an idle connection has no use for the room.
+        let service = service_fn(move |request| {
+            let client = Rc::clone(&answering);
+            Box::pin(async move { Ok::<_, Infallible>(proxy::handle(&client, request).await) })
+        });
+        let mut connection = http1::Builder::new()
+            .max_headers(limits.header_count)
+            .max_header_size(limits.header_bytes)
+            .header_read_timeout(None)
+            .half_close(false)
+            .serve_connection(io, service)
+            .with_upgrades();
+        let pinned = Pin::new(&mut connection);
+        let ended =
+            drive(client, pinned, |connection| connection.graceful_shutdown(), limits, timeouts)
+                .await;
+        match ended {
+            Ended::Resting => {
+                let Some(parts) = connection.into_parts() else { return Ended::Closed };
+                io = match parts.read_buf.is_empty() {
+                    true => parts.io,
+                    false => parts.io.with_prefix(parts.read_buf),
+                };
+            }
+            Ended::Failed(ErrorKind::HeaderTimeout, _) => {
+                // hyper has nothing of its own to say before a head is complete.
+                if let Some(parts) = connection.into_parts() {
+                    let told = tell_timeout(parts.io);
+                    let _ = client.worker.deadlines.limit(timeouts.body, told).await;
+                }
+                return ended;
+            }
+            ended => return ended,
+        }
+        if !rest(client, &mut io, timeouts).await {
+            return Ended::Closed;
+        }
+    }
+}
+
+/// An idle connection without hyper's buffers, which are most of its memory. Says
+/// whether the client has sent something.
+async fn rest<IO>(client: &Rc<Client>, io: &mut Guard<IO>, timeouts: &Timeouts) -> bool
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let worker = &client.worker;
+    let mut next = pin!(worker.deadlines.limit(timeouts.idle, io.wait()));
+    let next = poll_fn(|cx| match worker.is_draining() {
+        true => Poll::Ready(None),
+        false => next.as_mut().poll(cx),
     });
-    let connection = http1::Builder::new()
-        .max_headers(limits.header_count)
-        .max_header_size(limits.header_bytes)
-        .header_read_timeout(None)
-        .half_close(false)
-        .serve_connection(io, service)
-        .with_upgrades();
-    let connection = pin!(connection);
-    drive(client, connection, |connection| connection.graceful_shutdown(), limits, timeouts).await
+    matches!(next.await, Some(Ok(true)))
+}
+
+async fn tell_timeout<IO: AsyncRead + AsyncWrite + Unpin>(
+    mut io: Guard<IO>,
+) -> std::io::Result<()> {
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    tokio::io::AsyncWriteExt::write_all(&mut io, ANSWER).await?;
+    tokio::io::AsyncWriteExt::shutdown(&mut io).await
 }
 
 async fn serve_http2<IO>(
@@ -263,13 +346,23 @@ where
         if last != Some(state) {
             last = Some(state);
             match waits_for {
+                // HTTP/2 has streams' and tables' state to keep, so it stays.
+                WaitsFor::Request if client.guard.is_some() => {
+                    watch.set(timeouts.idle.min(REST_AFTER));
+                }
                 WaitsFor::Request => watch.set(timeouts.idle),
                 WaitsFor::Head => watch.set(timeouts.header),
                 WaitsFor::Taking => watch.set(timeouts.body),
                 WaitsFor::Others => watch.clear(),
             }
         }
-        watch.poll_due(cx).map(|()| Err(waits_for))
+        ready!(watch.poll_due(cx));
+        if waits_for == WaitsFor::Request && client.guard.is_some() && !client.may_rest() {
+            // The last answer is not taken yet: the connection gets its whole time.
+            watch.set(timeouts.idle);
+            return watch.poll_due(cx).map(|()| Err(waits_for));
+        }
+        Poll::Ready(Err(waits_for))
     };
     let result = poll_fn(polled).await;
     match result {
@@ -281,6 +374,7 @@ where
         Err(WaitsFor::Taking) => {
             Ended::Failed(ErrorKind::BodyTimeout, "the client did not take its answer".to_owned())
         }
+        Err(WaitsFor::Request) if client.may_rest() => Ended::Resting,
         Err(WaitsFor::Request | WaitsFor::Others) => Ended::Closed,
     }
 }

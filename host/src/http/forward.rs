@@ -45,19 +45,25 @@ impl ForwardedCache {
     fn element(&self, exchange: &Exchange) -> HeaderValue {
         let mut last = self.0.borrow_mut();
         if let Some((host, scheme, element)) = &*last
-            && *host == exchange.authority
+            && *host == exchange.asked_authority
             && *scheme == exchange.scheme
         {
             return element.clone();
         }
         let element = element(exchange);
-        *last = Some((exchange.authority.clone(), exchange.scheme, element.clone()));
+        *last = Some((exchange.asked_authority.clone(), exchange.scheme, element.clone()));
         element
     }
 }
 
 /// Adds what the endpoint is to know. `trusted`: the peer's claims are continued.
-pub fn add(exchange: &Exchange, headers: &mut HeaderMap, trusted: bool, trailers: bool, cache: &ForwardedCache) {
+pub fn add(
+    exchange: &Exchange,
+    headers: &mut HeaderMap,
+    trusted: bool,
+    trailers: bool,
+    cache: &ForwardedCache,
+) {
     let proto = match exchange.scheme {
         Scheme::Http => HeaderValue::from_static("http"),
         Scheme::Https => HeaderValue::from_static("https"),
@@ -71,12 +77,12 @@ pub fn add(exchange: &Exchange, headers: &mut HeaderMap, trusted: bool, trailers
             insert(headers, FORWARDED, cache.element(exchange));
         }
         if !headers.contains_key(X_FORWARDED_HOST) {
-            insert(headers, X_FORWARDED_HOST, exchange.authority.clone());
+            insert(headers, X_FORWARDED_HOST, exchange.asked_authority.clone());
         }
     } else {
         insert(headers, X_FORWARDED_FOR, peer.clone());
         insert(headers, FORWARDED, cache.element(exchange));
-        insert(headers, X_FORWARDED_HOST, exchange.authority.clone());
+        insert(headers, X_FORWARDED_HOST, exchange.asked_authority.clone());
     }
     insert(headers, X_FORWARDED_PROTO, proto);
     insert(headers, X_REQUEST_ID, exchange.request_id.clone());
@@ -116,7 +122,7 @@ fn element(exchange: &Exchange) -> HeaderValue {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("\"[{address}]\""),
     };
-    let host = String::from_utf8_lossy(exchange.authority.as_bytes());
+    let host = String::from_utf8_lossy(exchange.asked_authority.as_bytes());
     let proto = exchange.scheme.as_str();
     // A port's colon is no token character (RFC 7239, section 4).
     let text = match host.contains([':', '[']) {

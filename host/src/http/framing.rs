@@ -13,7 +13,9 @@
 //! decide where a message ends (hyper), the syntax of host and path
 //! ([`normalize`](super::normalize)), HTTP/2, whose frames carry their length.
 
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -44,6 +46,9 @@ use self::inspector::Inspector;
 /// - in a chunk extension NUL passes, the line feed does not;
 /// - in a trailer all pass up to the carriage return, which NUL must not follow.
 const POISON: &[u8] = b"\0\n\n\r\0";
+
+/// Enough for the head of a usual request, so that it takes one read.
+const WAIT_READ: usize = 4096;
 
 /// A client's stream, as hyper reads it: HTTP/1 is inspected, anything else
 /// passes as it is.
@@ -82,6 +87,7 @@ struct Shared {
     violation: AtomicU8,
     tunnel: AtomicBool,
     in_message: AtomicBool,
+    write_pending: AtomicBool,
 }
 
 impl<IO> Guard<IO> {
@@ -106,6 +112,37 @@ impl<IO> Guard<IO> {
     pub fn with_prefix(mut self, prefix: Bytes) -> Self {
         self.prefix = prefix;
         self
+    }
+
+    /// Waits for the client's next octets, without a buffer while there are none, and
+    /// keeps them for whoever reads next. False when the client has ended.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream.
+    pub async fn wait(&mut self) -> io::Result<bool>
+    where
+        IO: AsyncRead + Unpin,
+    {
+        if !self.prefix.is_empty() {
+            return Ok(true);
+        }
+        let io = &mut self.io;
+        self.prefix = poll_fn(|cx| {
+            let mut scratch = [MaybeUninit::uninit(); WAIT_READ];
+            let mut buf = ReadBuf::uninit(&mut scratch);
+            ready!(Pin::new(&mut *io).poll_read(cx, &mut buf))?;
+            Poll::Ready(io::Result::Ok(Bytes::copy_from_slice(buf.filled())))
+        })
+        .await?;
+        Ok(!self.prefix.is_empty())
+    }
+
+    /// What hyper writes went through, or waits for the client.
+    fn note_write(&self, pending: bool) {
+        if let Mode::Watching(_, handle) = &self.mode {
+            handle.0.write_pending.store(pending, Ordering::Relaxed);
+        }
     }
 
     /// The client's stream. What was read ahead stays with the guard.
@@ -157,6 +194,11 @@ impl Handle {
     /// Whether a request has begun and not ended, as far as the bytes that came say.
     pub fn in_message(&self) -> bool {
         self.0.in_message.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client has yet to take what was last written.
+    pub fn write_pending(&self) -> bool {
+        self.0.write_pending.load(Ordering::Relaxed)
     }
 
     fn is_tunnel(&self) -> bool {

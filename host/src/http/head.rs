@@ -55,8 +55,7 @@ impl Reader<'_> {
         let peer = self.connection.peer;
         let address = ClientAddress::find(peer, self.trusted, &headers);
         let trusted = client_address::is_trusted(peer.ip().to_canonical(), self.trusted);
-        let own_scheme =
-            if self.connection.tls.is_some() { Scheme::Https } else { Scheme::Http };
+        let own_scheme = if self.connection.tls.is_some() { Scheme::Https } else { Scheme::Http };
         let scheme = match address.scheme {
             Some(client_address::Scheme::Http) => Scheme::Http,
             Some(client_address::Scheme::Https) => Scheme::Https,
@@ -66,10 +65,13 @@ impl Reader<'_> {
         let raw_target = uri.path_and_query().cloned().unwrap_or_else(root);
         let checked = check(&method, version, &uri, &headers, self.limits);
         let (authority, target, error) = match checked {
-            Ok((authority, target)) => (authority, target.unwrap_or_else(|| raw_target.clone()), None),
+            Ok((authority, target)) => {
+                (authority, target.unwrap_or_else(|| raw_target.clone()), None)
+            }
             Err(error) => (host_for_log(&headers), raw_target.clone(), Some(error)),
         };
         headers.remove(header::HOST);
+        join_cookies(&mut headers);
         let (upgrade, trailers) = strip_connection(&mut headers, version);
         let expectation = headers.remove(header::EXPECT);
         let exchange = Box::new(Exchange {
@@ -80,6 +82,7 @@ impl Reader<'_> {
             request_id,
             method,
             version,
+            asked_authority: authority.clone(),
             authority,
             target,
             raw_target,
@@ -116,6 +119,11 @@ fn check(
     let bad = |text: String| Error::new(ErrorKind::BadRequest, text);
     if *method == Method::CONNECT || *method == Method::TRACE {
         return Err(Error::new(ErrorKind::MethodNotServed, "CONNECT and TRACE are not served"));
+    }
+    // HTTP/1 heads are counted as they are parsed, HTTP/2's only here.
+    if headers.len() > limits.header_count {
+        let text = format!("{} fields", headers.len());
+        return Err(Error::new(ErrorKind::HeadersTooLarge, text));
     }
     let length = uri.path_and_query().map_or(0, |target| target.as_str().len());
     if length > limits.target_bytes {
@@ -192,6 +200,20 @@ fn host_for_log(headers: &HeaderMap) -> HeaderValue {
     headers.get(header::HOST).cloned().unwrap_or_else(|| HeaderValue::from_static(""))
 }
 
+/// HTTP/2 lets a client split its cookies over several lines; everywhere else they
+/// are one (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(header::COOKIE).iter();
+    if lines.next().is_none() || lines.next().is_none() {
+        return;
+    }
+    let lines: Vec<&[u8]> =
+        headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_maybe_shared(Bytes::from(lines.join(&b"; "[..]))) {
+        headers.insert(header::COOKIE, joined);
+    }
+}
+
 fn check_expectation(expectation: Option<&HeaderValue>) -> Result<(), Error> {
     match expectation {
         // hyper says `100 Continue` when the body is first asked for.
@@ -225,18 +247,26 @@ pub fn strip_connection(headers: &mut HeaderMap, version: Version) -> (Option<He
             }
         }
     }
-    for name in [KEEP_ALIVE, PROXY_CONNECTION, header::TRANSFER_ENCODING] {
+    for name in [HTTP2_SETTINGS, KEEP_ALIVE, PROXY_CONNECTION, header::TRANSFER_ENCODING] {
         headers.remove(name);
     }
-    let upgrade = headers.remove(header::UPGRADE).filter(|_| wants_upgrade && version == Version::HTTP_11);
+    // HTTP/2 inside of HTTP/1.1 (`h2c`) would be a way past routes and plugins, and
+    // RFC 9113 has abolished it.
+    let upgrade = headers.remove(header::UPGRADE).filter(|protocol| {
+        let h2c = protocol.as_bytes().split(|&byte| byte == b',').any(|name| {
+            name.trim_ascii().get(..3).is_some_and(|name| name.eq_ignore_ascii_case(b"h2c"))
+        });
+        wants_upgrade && version == Version::HTTP_11 && !h2c
+    });
     let trailers = headers.remove(header::TE).is_some_and(|te| {
-        te.as_bytes().split(|&byte| byte == b',').any(|coding| {
-            coding.trim_ascii().eq_ignore_ascii_case(b"trailers")
-        })
+        te.as_bytes()
+            .split(|&byte| byte == b',')
+            .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
     });
     (upgrade, trailers)
 }
 
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
@@ -307,6 +337,27 @@ mod tests {
         assert_eq!(upgrade.expect("an upgrade"), "websocket");
         assert!(trailers);
         assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-kept"]);
+    }
+
+    #[test]
+    fn cookies_become_one_line() {
+        let mut headers = HeaderMap::new();
+        headers.append("cookie", HeaderValue::from_static("a=1"));
+        headers.append("cookie", HeaderValue::from_static("b=2"));
+        join_cookies(&mut headers);
+        assert_eq!(headers.get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2"]);
+    }
+
+    #[test]
+    fn an_upgrade_to_cleartext_http2_is_dropped() {
+        for protocol in ["h2c", "websocket, H2C", "h2c/1"] {
+            let mut headers = HeaderMap::new();
+            headers.append("connection", HeaderValue::from_static("upgrade, http2-settings"));
+            headers.append("upgrade", HeaderValue::from_static(protocol));
+            headers.append("http2-settings", HeaderValue::from_static("AAMAAABkAAQAAP__"));
+            assert_eq!(strip_connection(&mut headers, Version::HTTP_11), (None, false));
+            assert!(headers.is_empty());
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::admission::Admission;
 use super::tls;
 use crate::exchange::error::chain_text;
 use crate::exchange::{Connection, ErrorKind, Tls};
-use crate::http::connection::{self, Ended};
+use crate::http::connection::{self, Counted, Ended};
 use crate::telemetry::access_log::{Entry, ErrorEntry};
 use crate::worker::Worker;
 
@@ -98,9 +98,9 @@ fn admit(
     let open = worker.opened();
     let (worker, mode) = (Rc::clone(worker), mode.borrow().clone());
     tokio::task::spawn_local(async move {
-        let _counted = (admitted, open);
+        let counted = Box::new((admitted, open));
         let name = Arc::clone(&mode.name);
-        if let Ended::Failed(kind, detail) = serve(&worker, stream, peer, mode).await {
+        if let Ended::Failed(kind, detail) = serve(&worker, stream, peer, mode, counted).await {
             failed(&worker, peer, &name, kind, &detail);
         }
     });
@@ -148,7 +148,13 @@ fn failed(worker: &Worker, peer: SocketAddr, listener: &str, kind: ErrorKind, de
     });
 }
 
-async fn serve(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mode: Mode) -> Ended {
+async fn serve(
+    worker: &Rc<Worker>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    mode: Mode,
+    counted: Counted,
+) -> Ended {
     let peer_text = peer.ip().to_canonical().to_string();
     let mut facts = Connection {
         peer,
@@ -158,10 +164,11 @@ async fn serve(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mode: M
             .expect("an address is made of characters that are legal in a field"),
     };
     let Some(acceptor) = mode.tls else {
-        return connection::serve(Rc::clone(worker), stream, Arc::new(facts), mode.http2).await;
+        return connection::serve(Rc::clone(worker), stream, Arc::new(facts), mode.http2, counted)
+            .await;
     };
     let limit = worker.timeouts().handshake;
-    let stream = match worker.deadlines.limit(limit, acceptor.accept(stream)).await {
+    let stream = match Box::pin(worker.deadlines.limit(limit, acceptor.accept(stream))).await {
         Some(Ok(stream)) => stream,
         Some(Err(error)) => return Ended::Failed(ErrorKind::ClientTls, chain_text(&error)),
         None => {
@@ -169,7 +176,8 @@ async fn serve(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mode: M
         }
     };
     facts.tls = Some(settled(stream.get_ref().1));
-    connection::serve(Rc::clone(worker), stream, Arc::new(facts), mode.http2).await
+    Box::pin(connection::serve(Rc::clone(worker), stream, Arc::new(facts), mode.http2, counted))
+        .await
 }
 
 fn settled(session: &tls::ServerConnection) -> Tls {

@@ -148,7 +148,8 @@ impl Artifact {
             if let Some((hook, version)) = contract_name(name).filter(|_| is_instance) {
                 check_version(version)?;
                 let hook = HOOKS.iter().find(|known| **known == hook);
-                let hook = hook.ok_or_else(|| ArtifactError::UnknownHook { hook: name.to_owned() })?;
+                let hook =
+                    hook.ok_or_else(|| ArtifactError::UnknownHook { hook: name.to_owned() })?;
                 found.push((*hook, name.to_owned()));
             }
         }
@@ -159,7 +160,11 @@ impl Artifact {
             digest: digest(wasm),
             size: wasm.len(),
             manifest: manifest(wasm),
-            hooks: found.iter().map(|(hook, _)| *hook).filter(|hook| *hook != "lifecycle").collect(),
+            hooks: found
+                .iter()
+                .map(|(hook, _)| *hook)
+                .filter(|hook| *hook != "lifecycle")
+                .collect(),
             imports,
             pre,
             exports: Arc::new(exports),
@@ -196,8 +201,14 @@ fn check_version(version: &str) -> Result<(), ArtifactError> {
 
 fn check_import(import: &str) -> Result<(), ArtifactError> {
     /// What `wasmtime-wasi` links.
-    const WASI: &[&str] =
-        &["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+    const WASI: &[&str] = &[
+        "wasi:cli/",
+        "wasi:clocks/",
+        "wasi:filesystem/",
+        "wasi:io/",
+        "wasi:random/",
+        "wasi:sockets/",
+    ];
     if let Some((interface, version)) = contract_name(import) {
         check_version(version)?;
         if OFFERED.contains(&interface) {

@@ -13,19 +13,19 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{COOKIE, HOST};
+use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
-use super::instance::{Asked, Crash, Instance};
+use super::instance::{Asked, Crash, CrashKind, Instance};
 use super::instance_pool::InstancePool;
 use super::interface::bindings::exports::wasmgate::plugin::complete::Outcome;
 use super::interface::bindings::exports::wasmgate::plugin::request::{self, Destination};
 use super::interface::bindings::exports::wasmgate::plugin::response;
-use super::limits::Permit;
+use super::limits::{Hook, Permit};
 use super::registry::Plugin;
 use super::running_time::Lane;
 use crate::config::{Isolation, OnFailure};
-use crate::exchange::{Error, ErrorKind, Exchange, ResponseHead};
+use crate::exchange::{Error, ErrorKind, Exchange, ResponseHead, joined};
 use edits::{Edit, Illegal};
 
 /// The plugins of one route on one worker.
@@ -64,8 +64,18 @@ impl Chain {
 pub trait Destinations {
     /// The cluster's number and its name.
     fn cluster(&self, name: &str) -> Option<(usize, Arc<str>)>;
-    /// The route's number and its chain.
-    fn route(&self, name: &str) -> Option<(usize, Rc<Chain>)>;
+    /// The route.
+    fn route(&self, name: &str) -> Option<ChosenRoute>;
+}
+
+/// A route that a plugin chose.
+pub struct ChosenRoute {
+    /// Its number.
+    pub index: usize,
+    /// Its plugins.
+    pub chain: Rc<Chain>,
+    /// The name of its cluster.
+    pub cluster: Arc<str>,
 }
 
 /// How the request came through.
@@ -103,7 +113,7 @@ pub struct Run {
     /// Changes to the response, by the plugin that asked for them.
     deferred: Vec<(usize, Edit)>,
     /// Instances of plugins with `isolation = "exchange"`.
-    own: Vec<(usize, Instance)>,
+    own: Vec<(usize, Box<Instance>)>,
     traces: Option<Vec<Trace>>,
 }
 
@@ -174,7 +184,7 @@ impl Run {
                 Ok(Step::Respond(response)) => Ok(Some(response)),
                 Ok(Step::Continue | Step::Edit) => Ok(None),
                 Err(failure) => {
-                    self.failed(&link.plugin, "request", failure, &exchange).map(|()| None)
+                    self.failed(&link.plugin, Hook::Request, failure, &exchange).map(|()| None)
                 }
             };
             self.trace(at, &mut clock, |trace| trace.request = Some(word));
@@ -222,7 +232,7 @@ impl Run {
             let word = step.as_ref().map_or_else(Failure::word, |word| *word);
             let step = match step {
                 Ok(_) => Ok(()),
-                Err(failure) => self.failed(&link.plugin, "response", failure, &exchange),
+                Err(failure) => self.failed(&link.plugin, Hook::Response, failure, &exchange),
             };
             self.trace(at, &mut clock, |trace| trace.response = Some(word));
             if let Err(error) = step {
@@ -272,10 +282,10 @@ impl Run {
             Ok(ready) => ready,
             Err(failure) => return (exchange, Err(failure)),
         };
-        let asked = asked(&plugin.subscription.request, &exchange.headers, Some(&exchange.authority));
-        let (exchange, called) =
-            instance.on_request(exchange, asked, &plugin.settings, lane).await;
-        (exchange, self.settle(at, link, instance, permit, called))
+        let asked =
+            asked(&plugin.subscription.request, &exchange.headers, Some(&exchange.authority));
+        let (exchange, called) = instance.on_request(exchange, asked, &plugin.settings, lane).await;
+        (exchange, self.settle(Hook::Request, at, link, instance, permit, called))
     }
 
     async fn call_response(
@@ -298,7 +308,7 @@ impl Run {
         };
         let (exchange, called) =
             instance.on_response(exchange, status, asked, &plugin.settings, lane).await;
-        (exchange, self.settle(at, link, instance, permit, called))
+        (exchange, self.settle(Hook::Response, at, link, instance, permit, called))
     }
 
     async fn call_complete(
@@ -315,9 +325,9 @@ impl Run {
         };
         let (exchange, called) =
             instance.on_complete(exchange, outcome.clone(), &plugin.settings, lane).await;
-        if let Err(failure) = self.settle(at, link, instance, permit, called) {
+        if let Err(failure) = self.settle(Hook::Complete, at, link, instance, permit, called) {
             // Nothing of the exchange is left to fail; it is logged and counted.
-            let _ = self.failed(plugin, "complete", failure, &exchange);
+            let _ = self.failed(plugin, Hook::Complete, failure, &exchange);
         }
         exchange
     }
@@ -328,14 +338,16 @@ impl Run {
         at: usize,
         link: &InstancePool,
         lane: &Lane,
-    ) -> Result<(Instance, Permit), Failure> {
+    ) -> Result<(Box<Instance>, Permit), Failure> {
         let permit = link.plugin.crashes.permit().ok_or(Failure::Stopped)?;
         if link.plugin.settings.isolation == Isolation::Exchange {
             if let Some(held) = self.own.iter().position(|(owner, _)| *owner == at) {
                 return Ok((self.own.swap_remove(held).1, permit));
             }
             let fresh = link.fresh(lane).await;
-            return fresh.map(|instance| (instance, permit)).map_err(|crash| Failure::Crash(crash, permit));
+            return fresh
+                .map(|instance| (instance, permit))
+                .map_err(|crash| Failure::Crash(crash, permit));
         }
         let taken = link.take(lane).await;
         taken.map(|instance| (instance, permit)).map_err(|crash| Failure::Crash(crash, permit))
@@ -344,14 +356,15 @@ impl Run {
     /// An instance that answered goes back; one that crashed is dropped.
     fn settle<T>(
         &mut self,
+        hook: Hook,
         at: usize,
         link: &InstancePool,
-        instance: Instance,
+        instance: Box<Instance>,
         permit: Permit,
         called: Result<T, Crash>,
     ) -> Result<T, Failure> {
         let value = called.map_err(|crash| Failure::Crash(crash, permit))?;
-        link.plugin.crashes.succeeded();
+        link.plugin.crashes.succeeded(hook);
         match link.plugin.settings.isolation {
             Isolation::Shared => link.put(instance),
             Isolation::Exchange => self.own.push((at, instance)),
@@ -372,7 +385,9 @@ impl Run {
                 self.edit(at, exchange, edits, destinations)?;
                 Ok(Step::Edit)
             }
-            request::Decision::Respond(response) => Ok(Step::Respond(edits::check_response(response)?)),
+            request::Decision::Respond(response) => {
+                Ok(Step::Respond(edits::check_response(response)?))
+            }
             request::Decision::Fail(text) => Err(Failure::Said(text)),
         }
     }
@@ -422,10 +437,10 @@ impl Run {
                 exchange.cluster = Some(found.1);
             }
             Destination::Route(name) => {
-                let (route, chain) =
-                    destinations.route(name).ok_or_else(|| unknown("route", name))?;
-                self.destination = Some(Chosen::Route(route));
-                self.add(&chain);
+                let route = destinations.route(name).ok_or_else(|| unknown("route", name))?;
+                self.destination = Some(Chosen::Route(route.index));
+                exchange.cluster = Some(route.cluster);
+                self.add(&route.chain);
             }
         }
         Ok(())
@@ -455,7 +470,7 @@ impl Run {
     fn failed(
         &self,
         plugin: &Plugin,
-        hook: &'static str,
+        hook: Hook,
         failure: Failure,
         exchange: &Exchange,
     ) -> Result<(), Error> {
@@ -470,12 +485,7 @@ impl Run {
         }
     }
 
-    fn trace(
-        &mut self,
-        at: usize,
-        clock: &mut Option<Instant>,
-        note: impl FnOnce(&mut Trace),
-    ) {
+    fn trace(&mut self, at: usize, clock: &mut Option<Instant>, note: impl FnOnce(&mut Trace)) {
         let (Some(traces), Some(began)) = (&mut self.traces, clock) else { return };
         let now = Instant::now();
         let time = now - *began;
@@ -483,7 +493,8 @@ impl Run {
         while traces.len() <= at {
             let next = traces.len();
             let own = self.chain.links.len();
-            let link = if next < own { self.chain.links.get(next) } else { self.more.get(next - own) };
+            let link =
+                if next < own { self.chain.links.get(next) } else { self.more.get(next - own) };
             let Some(link) = link else { return };
             traces.push(Trace::new(&link.plugin));
         }
@@ -494,7 +505,12 @@ impl Run {
 
 impl Trace {
     fn new(plugin: &Plugin) -> Self {
-        Self { plugin: Arc::clone(&plugin.settings.name), request: None, response: None, time: Duration::ZERO }
+        Self {
+            plugin: Arc::clone(&plugin.settings.name),
+            request: None,
+            response: None,
+            time: Duration::ZERO,
+        }
     }
 }
 
@@ -541,14 +557,16 @@ impl Failure {
     }
 
     /// Tells the operator, and answers with the text for the access log.
-    fn report(self, plugin: &Plugin, hook: &'static str, exchange: &Exchange) -> String {
+    fn report(self, plugin: &Plugin, hook: Hook, exchange: &Exchange) -> String {
         let name = &plugin.settings.name;
         let request_id = String::from_utf8_lossy(exchange.request_id.as_bytes());
         let word = self.word();
         let detail = match self {
+            // The host's bound, not the plugin's fault.
+            Self::Crash(crash, _) if crash.kind == CrashKind::Busy => crash.detail,
             Self::Crash(crash, permit) => {
                 plugin.counters.crashes.fetch_add(1, Ordering::Relaxed);
-                if let Some(length) = plugin.crashes.failed(permit) {
+                if let Some(length) = plugin.crashes.failed(hook, permit) {
                     tracing::error!(plugin = %name, stopped_for = ?length,
                         "the plugin crashed too often in a row and is stopped");
                 }
@@ -565,9 +583,9 @@ impl Failure {
             Self::Stopped => return format!("{name}: stopped after too many crashes in a row"),
         };
         if plugin.settings.allowance.take().is_some() {
-            tracing::warn!(plugin = %name, hook, %request_id, failure = word, "{detail}");
+            tracing::warn!(plugin = %name, hook = hook.as_str(), %request_id, failure = word, "{detail}");
         }
-        format!("{name}: {hook}: {word}: {detail}")
+        format!("{name}: {}: {word}: {detail}", hook.as_str())
     }
 }
 
@@ -593,8 +611,7 @@ fn respond(
         }
         response::Decision::Replace(response) => {
             let (parts, bytes) = edits::check_response(response)?.into_parts();
-            exchange.response =
-                Some(ResponseHead { status: parts.status, headers: parts.headers });
+            exchange.response = Some(ResponseHead { status: parts.status, headers: parts.headers });
             *body = Some(bytes);
             Ok("replace")
         }
@@ -608,18 +625,4 @@ fn asked(names: &[HeaderName], headers: &HeaderMap, host: Option<&HeaderValue>) 
         _ => joined(headers, name),
     };
     names.iter().map(value).collect()
-}
-
-/// The lines of a field as one value.
-fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
-    let mut lines = headers.get_all(name).iter();
-    let first = lines.next()?;
-    let Some(second) = lines.next() else { return Some(first.as_bytes().to_vec()) };
-    let separator: &[u8] = if name == COOKIE { b"; " } else { b", " };
-    let mut value = first.as_bytes().to_vec();
-    for line in std::iter::once(second).chain(lines) {
-        value.extend_from_slice(separator);
-        value.extend_from_slice(line.as_bytes());
-    }
-    Some(value)
 }

@@ -1,11 +1,13 @@
 //! One live store of a plugin, and the calls into it.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc};
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::{PoolConcurrencyLimitError, Store, UpdateDeadline};
 
 use super::artifact::Exports;
 use super::interface::bindings::exports::wasmgate::plugin::complete::Outcome;
@@ -30,6 +32,26 @@ pub struct HostState {
     memory: MemoryLimit,
     budget: Budget,
     out_of_time: bool,
+}
+
+impl Drop for HostState {
+    fn drop(&mut self) {
+        // A client that leaves while a hook runs drops the hook, and the exchange
+        // with it, which others still have to hear of.
+        if let Some(exchange) = self.exchange.take() {
+            ORPHAN.set(Some(exchange));
+        }
+    }
+}
+
+thread_local! {
+    /// The exchange of the last hook that was dropped before it ended.
+    static ORPHAN: Cell<Option<Box<Exchange>>> = const { Cell::new(None) };
+}
+
+/// The exchange of a hook that was dropped before it ended, if it was this one.
+pub fn orphan(request_id: &HeaderValue) -> Option<Box<Exchange>> {
+    ORPHAN.take().filter(|exchange| exchange.request_id == *request_id)
 }
 
 impl HostState {
@@ -73,6 +95,8 @@ pub enum CrashKind {
     Deadline,
     /// It asked for more memory than it may have.
     Memory,
+    /// There was none: too many live already.
+    Busy,
 }
 
 impl CrashKind {
@@ -82,6 +106,7 @@ impl CrashKind {
             Self::Trap => "trap",
             Self::Deadline => "deadline",
             Self::Memory => "memory",
+            Self::Busy => "busy",
         }
     }
 }
@@ -121,7 +146,8 @@ impl Instance {
         arm(&mut store, START_DEADLINE);
         let instantiated = lane.drive(pre.instantiate_async(&mut store), START_DEADLINE).await;
         let instance = finish(instantiated, &mut store)?;
-        let mut new = Self { store, exports: Arc::clone(exports), instance, request: None, response: None };
+        let mut new =
+            Self { store, exports: Arc::clone(exports), instance, request: None, response: None };
         let configure: TypedFunc<(Arc<str>,), (Result<Subscription, String>,)> =
             typed(&mut new.store, instance, &new.exports.configure)?;
         arm(&mut new.store, START_DEADLINE);
@@ -149,7 +175,8 @@ impl Instance {
         let Some(hook) = &self.request else { return (exchange, Err(not_exported())) };
         self.store.data_mut().exchange = Some(exchange);
         arm(&mut self.store, settings.deadline);
-        let called = lane.drive(hook.call_async(&mut self.store, (asked,)), settings.deadline).await;
+        let called =
+            lane.drive(hook.call_async(&mut self.store, (asked,)), settings.deadline).await;
         let decision = finish(called, &mut self.store).map(|(decision,)| decision);
         (take(&mut self.store), decision)
     }
@@ -187,7 +214,8 @@ impl Instance {
         };
         self.store.data_mut().exchange = Some(exchange);
         arm(&mut self.store, settings.deadline);
-        let called = lane.drive(hook.call_async(&mut self.store, (outcome,)), settings.deadline).await;
+        let called =
+            lane.drive(hook.call_async(&mut self.store, (outcome,)), settings.deadline).await;
         let result = finish(called, &mut self.store);
         (take(&mut self.store), result)
     }
@@ -241,6 +269,8 @@ fn finish<T>(
 fn crash(error: &wasmtime::Error, state: &HostState) -> Crash {
     let (kind, detail) = if state.out_of_time {
         (CrashKind::Deadline, "ran for longer than its deadline".to_owned())
+    } else if error.is::<PoolConcurrencyLimitError>() {
+        (CrashKind::Busy, format!("no room for another instance: {error:#}"))
     } else if state.memory.exceeded {
         (CrashKind::Memory, format!("asked for more memory than its limit: {error:#}"))
     } else {

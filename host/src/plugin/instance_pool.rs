@@ -15,7 +15,9 @@ const IDLE_MAX: usize = 64;
 pub struct InstancePool {
     /// Whose instances.
     pub plugin: Arc<Plugin>,
-    idle: RefCell<Vec<Instance>>,
+    /// Boxed, since they come and go on the hot path.
+    #[expect(clippy::vec_box, reason = "an instance moves four times in each call")]
+    idle: RefCell<Vec<Box<Instance>>>,
     /// The fewest that were idle since the last [`Self::trim`].
     unused: Cell<usize>,
 }
@@ -27,7 +29,7 @@ impl InstancePool {
     }
 
     /// An idle instance, or a new one.
-    pub async fn take(&self, lane: &Lane) -> Result<Instance, Crash> {
+    pub async fn take(&self, lane: &Lane) -> Result<Box<Instance>, Crash> {
         let idle = self.idle.borrow_mut().pop();
         if let Some(instance) = idle {
             let left = self.idle.borrow().len();
@@ -39,12 +41,13 @@ impl InstancePool {
     }
 
     /// A new instance, never used before.
-    pub async fn fresh(&self, lane: &Lane) -> Result<Instance, Crash> {
+    pub async fn fresh(&self, lane: &Lane) -> Result<Box<Instance>, Crash> {
         let Plugin { artifact, settings, .. } = &*self.plugin;
-        let (instance, configured) =
-            Instance::new(&artifact.pre, &artifact.exports, settings, lane).await?;
+        // Boxed, like everything rare: its state would be a part of every call's.
+        let new = Box::pin(Instance::new(&artifact.pre, &artifact.exports, settings, lane));
+        let (instance, configured) = new.await?;
         match configured {
-            Ok(_) => Ok(instance),
+            Ok(_) => Ok(Box::new(instance)),
             // It took this very configuration when it was loaded.
             Err(text) => Err(Crash {
                 kind: CrashKind::Trap,
@@ -54,7 +57,7 @@ impl InstancePool {
     }
 
     /// Gives back an instance whose hook ended well.
-    pub fn put(&self, instance: Instance) {
+    pub fn put(&self, instance: Box<Instance>) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < IDLE_MAX {
             idle.push(instance);

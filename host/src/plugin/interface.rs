@@ -33,8 +33,6 @@ pub mod wasi;
 
 use wasmtime::component::{HasSelf, Linker};
 
-pub(crate) use exchange::version_text;
-
 use super::instance::HostState;
 
 /// The interfaces of `wasmgate:plugin` that this host offers, and those that it

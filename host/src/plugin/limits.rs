@@ -15,6 +15,9 @@ pub const HOSTCALL_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Memory and tables of one instance.
 pub struct MemoryLimit {
     bytes: usize,
+    /// Of all memories together, as far as granted.
+    used: usize,
+    elements: usize,
     /// Set when a request for memory was refused: the trap that follows in most
     /// guests says `unreachable`, which would tell the operator nothing.
     pub exceeded: bool,
@@ -23,31 +26,51 @@ pub struct MemoryLimit {
 impl MemoryLimit {
     /// At most this many bytes of linear memory, over all memories.
     pub fn new(bytes: u64) -> Self {
-        Self { bytes: usize::try_from(bytes).unwrap_or(usize::MAX), exceeded: false }
+        Self {
+            bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+            used: 0,
+            elements: 0,
+            exceeded: false,
+        }
+    }
+}
+
+impl MemoryLimit {
+    /// Grants growth by the sum over all memories, or all tables.
+    fn grow(
+        &mut self,
+        current: usize,
+        desired: usize,
+        of: impl FnOnce(&mut Self) -> (&mut usize, usize),
+    ) -> bool {
+        let (used, limit) = of(self);
+        let wanted = used.saturating_add(desired.saturating_sub(current));
+        let allowed = wanted <= limit;
+        if allowed {
+            *used = wanted;
+        }
+        self.exceeded |= !allowed;
+        allowed
     }
 }
 
 impl ResourceLimiter for MemoryLimit {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let allowed = desired <= self.bytes;
-        self.exceeded |= !allowed;
-        Ok(allowed)
+        Ok(self.grow(current, desired, |limit| (&mut limit.used, limit.bytes)))
     }
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let allowed = desired <= TABLE_ELEMENTS_MAX;
-        self.exceeded |= !allowed;
-        Ok(allowed)
+        Ok(self.grow(current, desired, |limit| (&mut limit.elements, TABLE_ELEMENTS_MAX)))
     }
 }
 
@@ -101,7 +124,8 @@ impl LogAllowance {
 #[derive(Debug)]
 pub struct CrashBudget {
     epoch: Instant,
-    in_a_row: AtomicU32,
+    /// By hook: one that works says nothing about one that does not.
+    in_a_row: [AtomicU32; 3],
     stops: AtomicU32,
     /// Milliseconds since `epoch`; 0 = not stopped.
     stopped_until: AtomicU64,
@@ -113,6 +137,28 @@ const CRASHES_MAX: u32 = 10;
 const STOP_FIRST: Duration = Duration::from_secs(1);
 /// The longest stop.
 const STOP_MAX: Duration = Duration::from_secs(60);
+
+/// What is called of a plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// `request`
+    Request,
+    /// `response`
+    Response,
+    /// `complete`
+    Complete,
+}
+
+impl Hook {
+    /// The name of the contract's interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Response => "response",
+            Self::Complete => "complete",
+        }
+    }
+}
 
 /// Leave to call a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +173,7 @@ impl Default for CrashBudget {
     fn default() -> Self {
         Self {
             epoch: Instant::now(),
-            in_a_row: AtomicU32::new(0),
+            in_a_row: Default::default(),
             stops: AtomicU32::new(0),
             stopped_until: AtomicU64::new(0),
         }
@@ -154,9 +200,10 @@ impl CrashBudget {
     }
 
     /// A call that went well.
-    pub fn succeeded(&self) {
-        if self.in_a_row.load(Ordering::Relaxed) != 0 {
-            self.in_a_row.store(0, Ordering::Relaxed);
+    pub fn succeeded(&self, hook: Hook) {
+        let in_a_row = &self.in_a_row[hook as usize];
+        if in_a_row.load(Ordering::Relaxed) != 0 {
+            in_a_row.store(0, Ordering::Relaxed);
             self.stops.store(0, Ordering::Relaxed);
             self.stopped_until.store(0, Ordering::Relaxed);
         }
@@ -165,8 +212,9 @@ impl CrashBudget {
     /// A call that ended its instance. Says for how long the plugin is now
     /// stopped, if this was the one too many. Exchanges that were under way when
     /// a stop began fail too, and lengthen nothing.
-    pub fn failed(&self, permit: Permit) -> Option<Duration> {
-        let in_a_row = self.in_a_row.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+    pub fn failed(&self, hook: Hook, permit: Permit) -> Option<Duration> {
+        let in_a_row =
+            self.in_a_row[hook as usize].fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if permit == Permit::Usual && in_a_row != CRASHES_MAX {
             return None;
         }
@@ -199,10 +247,10 @@ mod tests {
     fn stopped() -> CrashBudget {
         let budget = CrashBudget::default();
         for _ in 1..CRASHES_MAX {
-            assert_eq!(budget.failed(Permit::Usual), None);
+            assert_eq!(budget.failed(Hook::Request, Permit::Usual), None);
             assert_eq!(budget.permit(), Some(Permit::Usual));
         }
-        assert_eq!(budget.failed(Permit::Usual), Some(STOP_FIRST));
+        assert_eq!(budget.failed(Hook::Request, Permit::Usual), Some(STOP_FIRST));
         budget
     }
 
@@ -217,11 +265,21 @@ mod tests {
     fn one_success_forgives() {
         let budget = CrashBudget::default();
         for _ in 1..CRASHES_MAX {
-            budget.failed(Permit::Usual);
+            budget.failed(Hook::Request, Permit::Usual);
         }
-        budget.succeeded();
-        assert_eq!(budget.failed(Permit::Usual), None);
+        budget.succeeded(Hook::Request);
+        assert_eq!(budget.failed(Hook::Request, Permit::Usual), None);
         assert_eq!(budget.permit(), Some(Permit::Usual));
+    }
+
+    #[test]
+    fn another_hook_that_works_forgives_nothing() {
+        let budget = CrashBudget::default();
+        for _ in 1..CRASHES_MAX {
+            assert_eq!(budget.failed(Hook::Request, Permit::Usual), None);
+            budget.succeeded(Hook::Complete);
+        }
+        assert_eq!(budget.failed(Hook::Request, Permit::Usual), Some(STOP_FIRST));
     }
 
     #[test]
@@ -230,17 +288,27 @@ mod tests {
         budget.stopped_until.store(1, Ordering::Relaxed);
         assert_eq!(budget.permit(), Some(Permit::Trial));
         assert_eq!(budget.permit(), None);
-        assert_eq!(budget.failed(Permit::Trial), Some(STOP_FIRST * 2));
+        assert_eq!(budget.failed(Hook::Request, Permit::Trial), Some(STOP_FIRST * 2));
         budget.stopped_until.store(1, Ordering::Relaxed);
         assert_eq!(budget.permit(), Some(Permit::Trial));
-        budget.succeeded();
+        budget.succeeded(Hook::Request);
         assert_eq!(budget.permit(), Some(Permit::Usual));
     }
 
     #[test]
     fn exchanges_under_way_when_a_stop_begins_do_not_lengthen_it() {
         let budget = stopped();
-        assert_eq!(budget.failed(Permit::Usual), None);
+        assert_eq!(budget.failed(Hook::Request, Permit::Usual), None);
+    }
+
+    #[test]
+    fn memories_count_together() {
+        let mut limit = MemoryLimit::new(100);
+        assert!(limit.memory_growing(0, 60, None).unwrap());
+        assert!(limit.memory_growing(0, 40, None).unwrap());
+        assert!(!limit.exceeded);
+        assert!(!limit.memory_growing(40, 41, None).unwrap());
+        assert!(limit.exceeded);
     }
 
     #[test]

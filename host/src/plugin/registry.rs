@@ -232,8 +232,9 @@ impl Registry {
         };
         self.lane.begin();
         let started = Instance::new(&artifact.pre, &artifact.exports, &settings, &self.lane).await;
-        let (_, configured) = started
-            .map_err(|Crash { kind, detail }| LoadError::Start(format!("{}: {detail}", kind.as_str())))?;
+        let (_, configured) = started.map_err(|Crash { kind, detail }| {
+            LoadError::Start(format!("{}: {detail}", kind.as_str()))
+        })?;
         let subscription = configured.map_err(LoadError::Configuration)?;
         Ok(Plugin {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -257,7 +258,10 @@ fn names(asked: &lifecycle::Subscription) -> Result<Subscription, LoadError> {
         };
         list.iter().map(name).collect()
     };
-    Ok(Subscription { request: parse(&asked.request_headers)?, response: parse(&asked.response_headers)? })
+    Ok(Subscription {
+        request: parse(&asked.request_headers)?,
+        response: parse(&asked.response_headers)?,
+    })
 }
 
 /// The `*.wasm` files of a directory in file-name order, with the configuration

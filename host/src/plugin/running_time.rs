@@ -14,7 +14,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::thread::Thread;
 use std::time::Duration;
 
@@ -109,7 +109,12 @@ fn tick(engine: &wasmtime::Engine, shared: &Shared) {
     let called = || {
         let callers = lock(&shared.callers);
         // Every flag is reset, not only those before the first that is set.
-        callers.iter().filter_map(Weak::upgrade).filter(|caller| caller.swap(false, Ordering::Relaxed)).count() > 0
+        callers
+            .iter()
+            .filter_map(Weak::upgrade)
+            .filter(|caller| caller.swap(false, Ordering::Relaxed))
+            .count()
+            > 0
     };
     let mut idle = 0;
     while !shared.stop.load(Ordering::Relaxed) {
@@ -187,59 +192,77 @@ impl Lane {
         deadline: Duration,
     ) -> Result<F::Output, WaitedTooLong> {
         let mut hook = pin!(hook);
-        let first = poll_fn(|cx| Poll::Ready(hook.as_mut().poll(cx))).await;
-        match first {
-            Poll::Ready(output) => Ok(output),
-            Poll::Pending => self.drive_long(hook, deadline).await,
+        match poll_fn(|cx| Poll::Ready(slice(hook.as_mut(), cx))).await {
+            Slice::Done(output) => Ok(output),
+            // Boxed, like everything rare: its state would be a part of every call's.
+            unfinished => Box::pin(self.drive_long(hook, unfinished, deadline)).await,
         }
     }
 
     async fn drive_long<F: Future>(
         &self,
         mut hook: Pin<&mut F>,
+        mut last: Slice<F::Output>,
         deadline: Duration,
     ) -> Result<F::Output, WaitedTooLong> {
         let bound = (deadline * WAIT_FACTOR).max(WAIT_MIN);
         let mut timeout = pin!(tokio::time::sleep(bound));
         let mut overrun = None;
         loop {
-            let stopped = STOPPED.take();
-            let turn = if stopped {
-                overrun.get_or_insert_with(|| Overrun::begin(&self.ticker));
-                Some(self.take_turn().await)
-            } else {
-                None
+            let turn = match last {
+                Slice::Done(output) => return Ok(output),
+                Slice::Stopped => {
+                    overrun.get_or_insert_with(|| Overrun::begin(&self.ticker));
+                    Some(self.take_turn().await)
+                }
+                Slice::Waiting => None,
             };
             let activity = self.activity.get();
             // One slice, or a wait for whatever the hook waits for.
-            let polled = poll_fn(|cx| {
+            let next = poll_fn(|cx| {
                 SLICE_BEGAN.set(thread_time());
-                let polled = hook.as_mut().poll(cx);
+                let next = slice(hook.as_mut(), cx);
                 SLICE_BEGAN.set(0);
-                match polled {
-                    Poll::Ready(output) => Poll::Ready(Some(Ok(output))),
-                    Poll::Pending if STOPPED.get() => Poll::Ready(None),
-                    Poll::Pending => timeout.as_mut().poll(cx).map(|()| Some(Err(WaitedTooLong(bound)))),
+                match next {
+                    Slice::Waiting => timeout.as_mut().poll(cx).map(|()| None),
+                    next => Poll::Ready(Some(next)),
                 }
-            })
-            .await;
-            if let Some(output) = polled {
-                return output;
-            }
-            tokio::task::yield_now().await;
-            if self.activity.get() != activity {
-                tokio::time::sleep(PAUSE).await;
+            });
+            last = next.await.ok_or(WaitedTooLong(bound))?;
+            if let Slice::Stopped = last {
+                tokio::task::yield_now().await;
+                if self.activity.get() != activity {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                // Only waiting counts against `bound`; running has its own deadline.
+                timeout.as_mut().reset(tokio::time::Instant::now() + bound);
             }
             drop(turn);
-            // Only waiting counts against `bound`; running has its own deadline.
-            let later = tokio::time::Instant::now() + bound;
-            timeout.as_mut().reset(later);
         }
     }
 
     async fn take_turn(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
         // Never closed.
         self.turn.acquire().await.ok()
+    }
+}
+
+/// What one poll of a hook came to.
+enum Slice<T> {
+    /// It ended.
+    Done(T),
+    /// The epoch stopped it.
+    Stopped,
+    /// It waits, for a clock or a file.
+    Waiting,
+}
+
+fn slice<F: Future>(hook: Pin<&mut F>, cx: &mut Context<'_>) -> Slice<F::Output> {
+    match hook.poll(cx) {
+        Poll::Ready(output) => Slice::Done(output),
+        // Read at once: after an await the flag could be another hook's.
+        Poll::Pending if STOPPED.take() => Slice::Stopped,
+        Poll::Pending => Slice::Waiting,
     }
 }
 
@@ -273,11 +296,11 @@ impl Budget {
 
     /// Called when the epoch stops the hook: whether it may go on after a yield.
     pub fn spend(&mut self) -> bool {
-        let began = SLICE_BEGAN.get();
-        let spent = if began == 0 {
-            TICK
-        } else {
-            Duration::from_nanos(thread_time().saturating_sub(began))
+        // When the first slice began nobody looked at the clock, and its tick may
+        // have come at once: it is free.
+        let spent = match SLICE_BEGAN.get() {
+            0 => Duration::ZERO,
+            began => Duration::from_nanos(thread_time().saturating_sub(began)),
         };
         self.left = self.left.saturating_sub(spent);
         if self.left.is_zero() {

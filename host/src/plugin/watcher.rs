@@ -6,7 +6,7 @@
 //! looks compares contents. Directories are watched, not files, since a file that
 //! is replaced takes its watch with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -25,7 +25,9 @@ pub const POLL: Duration = Duration::from_secs(5);
 /// Watches the directories of some files.
 pub struct Watcher {
     watcher: Option<RecommendedWatcher>,
-    watched: BTreeSet<PathBuf>,
+    /// With the directory's identity: one that was removed and made again under the
+    /// same name needs a new watch.
+    watched: BTreeMap<PathBuf, Option<(u64, u64)>>,
 }
 
 impl Watcher {
@@ -49,35 +51,38 @@ impl Watcher {
                 tracing::warn!(%error, every = ?POLL, "files cannot be watched and are looked at instead");
             })
             .ok();
-        Ok(Self { watcher, watched: BTreeSet::new() })
+        Ok(Self { watcher, watched: BTreeMap::new() })
     }
 
     /// Watches exactly the directories of these files, and these directories.
     pub fn watch<'a>(&mut self, paths: impl Iterator<Item = &'a Path>) {
         let wanted: BTreeSet<PathBuf> = paths.flat_map(directories).collect();
         let Some(watcher) = &mut self.watcher else { return };
-        for gone in self.watched.difference(&wanted) {
+        for gone in self.watched.keys().filter(|known| !wanted.contains(*known)) {
             // Gone by itself if the directory was removed.
             let _ = watcher.unwatch(gone);
         }
-        let mut watched = BTreeSet::new();
-        for directory in &wanted {
-            let known = self.watched.contains(directory);
-            // A directory that was removed and made again needs a new watch, and
-            // an existing watch is left as it is by another one.
-            match watcher.watch(directory, RecursiveMode::NonRecursive) {
-                Ok(()) => {
-                    watched.insert(directory.clone());
-                }
-                Err(error) if !known => {
-                    tracing::warn!(directory = %directory.display(), %error, every = ?POLL,
-                        "a directory cannot be watched and is looked at instead");
-                }
-                Err(_) => {}
+        let mut watched = BTreeMap::new();
+        for directory in wanted {
+            let identity = identity(&directory);
+            // A watch that is set again could lose what happens meanwhile.
+            if self.watched.get(&directory) != Some(&identity)
+                && let Err(error) = watcher.watch(&directory, RecursiveMode::NonRecursive)
+            {
+                tracing::warn!(directory = %directory.display(), %error, every = ?POLL,
+                    "a directory cannot be watched and is looked at instead");
+                continue;
             }
+            watched.insert(directory, identity);
         }
         self.watched = watched;
     }
+}
+
+fn identity(directory: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    std::fs::metadata(directory).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// Where a change of this path shows: in itself if it is a directory, in its

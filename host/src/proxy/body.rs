@@ -101,9 +101,7 @@ impl Body for ResponseBody {
         let this = &mut *self;
         let polled = match &mut this.content {
             Content::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Content::Full(bytes) => {
-                Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))))
-            }
+            Content::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Content::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
             Content::Tunnel(_) => Poll::Ready(None),
         };

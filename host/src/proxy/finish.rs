@@ -13,11 +13,11 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, StatusCode, Version};
 
 use crate::exchange::body::Meter;
-use crate::exchange::{Error, ErrorKind, Exchange};
+use crate::exchange::{Error, ErrorKind, Exchange, version_text};
 use crate::http::connection::Active;
 use crate::plugin::chain::{Chain, Destinations, Passage, Run};
+use crate::plugin::instance;
 use crate::plugin::interface::bindings::exports::wasmgate::plugin::complete::Outcome;
-use crate::plugin::interface::version_text;
 use crate::plugin::running_time::Lane;
 use crate::snapshot::LocalSnapshot;
 use crate::telemetry::access_log::{Annotation, Entry, ErrorEntry, PluginEntry};
@@ -36,6 +36,8 @@ struct State {
     meter: Option<Rc<Meter>>,
     error: Option<Error>,
     account: Option<Account>,
+    /// The exchange, while an endpoint is waited for.
+    held: Option<Box<Exchange>>,
 }
 
 /// What only the access log and `complete` hooks want to know. Without either
@@ -80,6 +82,7 @@ impl Finish {
             meter: None,
             error: None,
             account,
+            held: None,
         })))
     }
 
@@ -141,6 +144,17 @@ impl Finish {
         }
     }
 
+    /// Keeps the exchange while an endpoint is waited for: if the client leaves
+    /// meanwhile, it is still told of.
+    pub(super) fn hold(&mut self, exchange: Box<Exchange>) {
+        self.state_mut().held = Some(exchange);
+    }
+
+    /// Gives back what [`Self::hold`] keeps.
+    pub(super) fn release(&mut self) -> Box<Exchange> {
+        self.state_mut().held.take().expect("released once for each hold")
+    }
+
     /// What counts the request's body.
     pub(super) fn meter(&mut self, meter: Option<Rc<Meter>>) {
         self.state_mut().meter = meter;
@@ -174,7 +188,7 @@ impl Finish {
     }
 
     /// Octets that passed a tunnel.
-    pub(super) fn tunnelled(&mut self, received: u64, sent: u64) {
+    pub(super) fn tunnelled(&mut self, (received, sent): (u64, u64)) {
         let state = self.state_mut();
         (state.received, state.sent) = (received, sent);
     }
@@ -208,9 +222,11 @@ impl Finish {
 
 impl Drop for Finish {
     fn drop(&mut self) {
-        if self.0.is_some() {
+        if let Some(state) = &mut self.0 {
+            let id = state.account.as_ref().map(|account| &account.request_id);
+            let exchange = state.held.take().or_else(|| id.and_then(instance::orphan));
             self.client_left();
-            self.end(None);
+            self.end(exchange);
         }
     }
 }
@@ -282,6 +298,9 @@ impl State {
             error: self.error.as_ref().map(|error| error.kind.as_str().to_owned()),
         };
         let worker = Rc::clone(&self.active.client().worker);
+        if worker.is_closed() {
+            return;
+        }
         tokio::task::spawn_local(async move {
             // Counted as open work, so that a drain waits for it.
             let _open = worker.opened();

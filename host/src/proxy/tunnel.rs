@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::body::{Content, ResponseBody};
 use super::finish::Finish;
 use crate::exchange::{Error, ErrorKind, Exchange};
+use crate::upstream::client::Lease;
 
 /// What one side may send before the other side takes it.
 const BUFFER: usize = 16 << 10;
@@ -29,6 +30,8 @@ pub struct Tunnel {
     pub(super) endpoint: OnUpgrade,
     /// What the endpoint switches to.
     pub(super) protocol: Option<HeaderValue>,
+    /// Counts as one of the endpoint's exchanges for as long as it lasts.
+    pub(super) lease: Lease,
 }
 
 /// Answers 101 and tunnels from then on.
@@ -53,7 +56,6 @@ pub(super) fn open(
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     tokio::task::spawn_local(async move {
-        let _open = client.worker.opened();
         let idle = finish.snapshot().shared.config.timeouts.tunnel;
         run(tunnel, idle, &mut finish).await;
         finish.end(Some(exchange));
@@ -71,41 +73,30 @@ async fn run(tunnel: Tunnel, idle: Duration, finish: &mut Finish) {
             return;
         }
     };
-    let traffic = Rc::new(Cell::new(0));
-    let mut of_client = Side { io: of_client, traffic: Rc::clone(&traffic) };
-    let mut of_endpoint = Side { io: of_endpoint, traffic: Rc::clone(&traffic) };
-    let copy = tokio::io::copy_bidirectional_with_sizes(
-        &mut of_client,
-        &mut of_endpoint,
-        BUFFER,
-        BUFFER,
-    );
+    let received = Rc::new(Cell::new(0));
+    let sent = Rc::new(Cell::new(0));
+    let traffic = || (received.get(), sent.get());
+    let mut of_client = Side { io: of_client, read: Rc::clone(&received) };
+    let mut of_endpoint = Side { io: of_endpoint, read: Rc::clone(&sent) };
+    let copy =
+        tokio::io::copy_bidirectional_with_sizes(&mut of_client, &mut of_endpoint, BUFFER, BUFFER);
     let mut copy = std::pin::pin!(copy);
     loop {
-        let before = traffic.get();
+        let before = traffic();
         match deadlines.limit(idle, copy.as_mut()).await {
-            // One side resetting is how most tunnels end.
-            Some(Ok((received, sent))) => {
-                finish.tunnelled(received, sent);
-                return;
-            }
-            Some(Err(_)) => return,
-            None if traffic.get() == before => return,
-            None => {}
+            None if traffic() != before => {}
+            // One side closing, also by a reset, is how tunnels end.
+            Some(_) | None => break,
         }
     }
+    finish.tunnelled(traffic());
+    drop(tunnel.lease);
 }
 
-/// hyper's connection as tokio's stream, counting what passes.
+/// hyper's connection as tokio's stream, counting what comes from it.
 struct Side {
     io: Upgraded,
-    traffic: Rc<Cell<u64>>,
-}
-
-impl Side {
-    fn count(&self, bytes: usize) {
-        self.traffic.set(self.traffic.get().wrapping_add(bytes as u64));
-    }
+    read: Rc<Cell<u64>>,
 }
 
 impl AsyncRead for Side {
@@ -122,7 +113,8 @@ impl AsyncRead for Side {
             buf.advance(read);
             polled
         };
-        self.count(buf.filled().len() - before);
+        let read = (buf.filled().len() - before) as u64;
+        self.read.set(self.read.get().wrapping_add(read));
         polled
     }
 }
@@ -137,11 +129,7 @@ impl AsyncWrite for Side {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.io).poll_write(cx, bytes);
-        if let Poll::Ready(Ok(written)) = polled {
-            self.count(written);
-        }
-        polled
+        Pin::new(&mut self.io).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -19,7 +19,7 @@ use super::connect::connect;
 use super::connection_pool::Sender;
 use super::failure::classify;
 use crate::config::UpstreamProtocol;
-use crate::deadlines::{Deadlines, Watch};
+use crate::deadlines::{Deadlines, TICK, Watch};
 use crate::exchange::body::{Meter, RequestBody};
 use crate::exchange::{Error, ErrorKind};
 
@@ -119,15 +119,22 @@ async fn on_endpoint(
 ) -> Result<Reply, Unsent> {
     loop {
         attempts.count += 1;
-        let pooled = endpoint.pool.take();
+        let mut pooled = endpoint.pool.take();
+        let mut turn = None;
+        if pooled.is_none() && endpoint.shares() {
+            turn = Some(endpoint.connecting.lock().await);
+            pooled = endpoint.pool.take();
+        }
         let reused = pooled.is_some();
         let sender = match pooled {
             Some(sender) => sender,
-            None => match connect(&cluster.shared, endpoint, deadlines).await {
+            // Boxed, like everything rare: its state would be a part of every exchange's.
+            None => match Box::pin(connect(&cluster.shared, endpoint, deadlines)).await {
                 Ok(sender) => sender,
                 Err(error) => return Err(Unsent::Unreachable(error, call)),
             },
         };
+        drop(turn);
         let lease = Lease::new(endpoint, sender, deadlines);
         match attempt(lease, call, reused, deadlines).await {
             Ok(reply) => return Ok(reply),
@@ -174,9 +181,19 @@ async fn attempt(
         Err(failed) => failed,
     };
     match failed {
-        SendError::Timeout => Err(Attempt::Failed(Error::new(
-            ErrorKind::ResponseTimeout,
-            format!("{}: no response within {response_timeout:?}", lease.endpoint.target.url),
+        SendError::Timeout => {
+            // An HTTP/2 connection may be dead for all its streams.
+            lease.discard();
+            Err(Attempt::Failed(Error::new(
+                ErrorKind::ResponseTimeout,
+                format!("{}: no response within {response_timeout:?}", lease.endpoint.target.url),
+            )))
+        }
+        // A fresh connection that closes before it takes a request is an endpoint
+        // that does not serve: asking it again would never end.
+        SendError::Unsent(_) if !reused => Err(Attempt::Failed(Error::new(
+            ErrorKind::UpstreamClosed,
+            format!("{}: closed before it took the request", lease.endpoint.target.url),
         ))),
         SendError::Unsent(request) => {
             let (parts, body) = request.into_parts();
@@ -231,11 +248,22 @@ impl Lease {
         }
     }
 
+    /// The connection is not to take another exchange; those on it may go on.
+    fn discard(&mut self) {
+        if let Some(Sender::Http2(_, number)) = self.sender.take() {
+            self.endpoint.pool.forget(number);
+        }
+    }
+
     /// The request as this connection's protocol has it.
     fn request(&self, call: Call) -> Result<Request<RequestBody>, Error> {
         let Call { method, target, authority, mut headers, body, .. } = call;
         let endpoint = &self.endpoint.target;
-        let authority = endpoint.authority.clone().unwrap_or(authority);
+        let authority = match &endpoint.authority {
+            Some(fixed) => fixed.clone(),
+            None if authority.is_empty() => endpoint.own_authority.clone(),
+            None => authority,
+        };
         let mut request = Request::new(body);
         *request.method_mut() = method;
         match self.sender {
@@ -301,8 +329,9 @@ impl Drop for Lease {
     }
 }
 
-/// Waits for a response. While the request's body is still coming, the client's
-/// patience counts (`timeouts.body`), not the endpoint's.
+/// Waits for a response, at most `timeout` from the last piece of the request's body
+/// that the endpoint took. A client that is slow with its body has a bound of its
+/// own (`timeouts.body`).
 async fn within<F: Future>(
     deadlines: &Rc<Deadlines>,
     timeout: Duration,
@@ -310,15 +339,19 @@ async fn within<F: Future>(
     response: F,
 ) -> Option<F::Output> {
     let mut response = std::pin::pin!(response);
+    let mut left = timeout;
     loop {
-        let waited = deadlines.limit(timeout, response.as_mut()).await;
-        let ticks = timeout.as_millis() / crate::deadlines::TICK.as_millis();
-        let uploading = meter.is_some_and(|meter| {
-            let since = deadlines.now().saturating_sub(meter.progress.get());
-            !meter.ended.get() && u128::from(since) <= ticks
-        });
-        if waited.is_some() || !uploading {
+        let waited = deadlines.limit(left, response.as_mut()).await;
+        if waited.is_some() {
             return waited;
+        }
+        let Some(meter) = meter else { return None };
+        let ticks = deadlines.now().saturating_sub(meter.progress.get());
+        let since = TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX));
+        // While the client owes the next piece, the endpoint owes nothing.
+        left = if meter.starved.get() { timeout } else { timeout.saturating_sub(since) };
+        if left.is_zero() {
+            return None;
         }
     }
 }
@@ -355,6 +388,9 @@ impl UpstreamBody {
             watch.set(self.patience);
             watch
         });
+        // Cleared by each piece: the endpoint's time begins when it is waited for,
+        // not while the client takes the last piece.
+        watch.set_if_clear(self.patience);
         watch.poll_due(cx).is_ready()
     }
 
@@ -382,7 +418,7 @@ impl Body for UpstreamBody {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(watch) = &this.watch {
-                    watch.set(this.patience);
+                    watch.clear();
                 }
                 this.finish_if_ended();
                 Poll::Ready(Some(Ok(frame)))

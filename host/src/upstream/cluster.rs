@@ -6,9 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
 use http::uri::Authority;
+use http::{HeaderName, HeaderValue};
 use thiserror::Error;
+use tokio::sync::Mutex;
 
 use super::balance::{Balancer, Table};
 use super::connection_pool::ConnectionPool;
@@ -53,6 +54,8 @@ pub struct Target {
     pub port: u16,
     /// What the endpoint sees as host, unless it is the client's.
     pub authority: Option<HeaderValue>,
+    /// The endpoint's own, for a client that named no host.
+    pub own_authority: HeaderValue,
     /// For `https`.
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
@@ -129,7 +132,9 @@ impl Target {
             Err(_) => Err(ClusterError::Host(text)),
         };
         let tls = match endpoint.protocol {
-            UpstreamProtocol::Https => tls.cloned().map(|tls| server_name().map(|name| (tls, name))),
+            UpstreamProtocol::Https => {
+                tls.cloned().map(|tls| server_name().map(|name| (tls, name)))
+            }
             UpstreamProtocol::Http1 | UpstreamProtocol::H2c => None,
         };
         Ok(Self {
@@ -137,6 +142,7 @@ impl Target {
             protocol: endpoint.protocol,
             host,
             port: endpoint.port,
+            own_authority: value(endpoint_authority(endpoint))?,
             authority: authority.map(value).transpose()?,
             tls: tls.transpose()?,
         })
@@ -174,6 +180,9 @@ pub struct LocalEndpoint {
     pub in_flight: Cell<u32>,
     /// Connections that wait.
     pub pool: ConnectionPool,
+    /// Held while an HTTP/2 connection is made, so that those who come meanwhile
+    /// share it.
+    pub connecting: Mutex<()>,
     failures: Cell<u32>,
     /// The tick until which it is left alone.
     avoided_until: Cell<u64>,
@@ -187,6 +196,7 @@ impl LocalCluster {
                 target: Arc::clone(target),
                 in_flight: Cell::new(0),
                 pool: ConnectionPool::new(shared.config.idle_connections, shared.idle),
+                connecting: Mutex::default(),
                 failures: Cell::new(0),
                 avoided_until: Cell::new(0),
             })
@@ -231,6 +241,11 @@ impl LocalEndpoint {
         self.failures.set(failures);
         let seconds = 1u64 << failures.min(5).saturating_sub(1);
         self.avoided_until.set(now + seconds.min(30) * ticks_per_second);
+    }
+
+    /// Whether its connections are known to take many exchanges at once.
+    pub fn shares(&self) -> bool {
+        self.target.protocol == UpstreamProtocol::H2c || self.pool.has_shared()
     }
 
     /// It was reached.

@@ -22,8 +22,8 @@ use crate::http::framing::Guard;
 
 /// HTTP/2 flow control towards endpoints: what a fast endpoint may have on its way
 /// to a client that takes it more slowly.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
+const STREAM_WINDOW: u32 = 512 << 10;
+const CONNECTION_WINDOW: u32 = 16 << 20;
 
 /// Opens a connection; the caller has the only use of it, or its first stream.
 pub async fn connect(
@@ -44,7 +44,7 @@ async fn open(cluster: &Cluster, endpoint: &Rc<LocalEndpoint>) -> Result<Sender,
     let stream = dial(target).await?;
     let Some((config, name)) = &target.tls else {
         return match target.protocol {
-            UpstreamProtocol::H2c => http2(endpoint, stream).await,
+            UpstreamProtocol::H2c => http2(cluster, endpoint, stream).await,
             UpstreamProtocol::Http1 | UpstreamProtocol::Https => {
                 http1(cluster, target, stream).await
             }
@@ -55,7 +55,7 @@ async fn open(cluster: &Cluster, endpoint: &Rc<LocalEndpoint>) -> Result<Sender,
         Error::new(ErrorKind::UpstreamTls, format!("{}: {}", target.url, chain_text(&error)))
     })?;
     match stream.get_ref().1.alpn_protocol() {
-        Some(b"h2") => http2(endpoint, stream).await,
+        Some(b"h2") => http2(cluster, endpoint, stream).await,
         _ => http1(cluster, target, stream).await,
     }
 }
@@ -63,9 +63,9 @@ async fn open(cluster: &Cluster, endpoint: &Rc<LocalEndpoint>) -> Result<Sender,
 async fn dial(target: &Target) -> Result<TcpStream, Error> {
     let addresses = match &target.host {
         Host::Address(address) => vec![*address],
-        Host::Name(name) => resolve(name).await.map_err(|text| {
-            Error::new(ErrorKind::Dns, format!("{}: {text}", target.url))
-        })?,
+        Host::Name(name) => resolve(name)
+            .await
+            .map_err(|text| Error::new(ErrorKind::Dns, format!("{}: {text}", target.url)))?,
     };
     let mut refused = io::Error::from(io::ErrorKind::NotFound);
     for address in addresses {
@@ -113,13 +113,18 @@ where
     Ok(Sender::Http1(sender))
 }
 
-async fn http2<IO>(endpoint: &Rc<LocalEndpoint>, stream: IO) -> Result<Sender, Error>
+async fn http2<IO>(
+    cluster: &Cluster,
+    endpoint: &Rc<LocalEndpoint>,
+    stream: IO,
+) -> Result<Sender, Error>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (sender, connection) = http2::Builder::new(SpawnLocal)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(u32::try_from(cluster.head.bytes).unwrap_or(u32::MAX))
         .handshake(Guard::transparent(stream))
         .await
         .map_err(|error| handshake(&endpoint.target, &error))?;

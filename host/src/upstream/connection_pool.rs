@@ -33,6 +33,7 @@ struct State {
     /// grow old and are closed.
     idle: Vec<(http1::SendRequest<RequestBody>, u64)>,
     shared: Vec<Shared>,
+    /// The number of the next HTTP/2 connection.
     next: u64,
 }
 
@@ -70,6 +71,11 @@ impl ConnectionPool {
         Some(Sender::Http2(free.sender.clone(), free.number))
     }
 
+    /// Whether there was ever an HTTP/2 connection.
+    pub fn has_shared(&self) -> bool {
+        self.state.borrow().next > 0
+    }
+
     /// Adds a new HTTP/2 connection, with one stream taken.
     pub fn share(&self, sender: http2::SendRequest<RequestBody>) -> Sender {
         let mut state = self.state.borrow_mut();
@@ -90,6 +96,11 @@ impl ConnectionPool {
                 }
             }
         }
+    }
+
+    /// That HTTP/2 connection takes no further stream.
+    pub fn forget(&self, number: u64) {
+        self.state.borrow_mut().shared.retain(|shared| shared.number != number);
     }
 
     /// A stream of that HTTP/2 connection is over.

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,8 +24,8 @@ pub(super) struct PluginDir {
 }
 
 impl PluginDir {
-    /// With a copy of `first` as its only plugin.
-    pub(super) fn with(first: &Path) -> Result<Self> {
+    /// With `first` as its only plugin.
+    pub(super) fn with(first: &[u8]) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("end-to-end-plugins-").tempdir()?;
         fs::create_dir(directory.path().join("plugins"))?;
         let this = Self { directory };
@@ -37,12 +37,12 @@ impl PluginDir {
         self.directory.path().join("plugins")
     }
 
-    /// Puts a copy of `file` in the plugin's place by one rename; returns when.
-    pub(super) fn replace(&self, file: &Path) -> Result<Instant> {
+    /// Puts a component in the plugin's place by one rename; returns when.
+    pub(super) fn replace(&self, component: &[u8]) -> Result<Instant> {
         let aside = self.directory.path().join("aside.wasm");
-        fs::copy(file, &aside).with_context(|| format!("copying {}", file.display()))?;
+        fs::write(&aside, component)?;
         let now = Instant::now();
-        fs::rename(&aside, self.path().join("tag.wasm"))?;
+        fs::rename(&aside, self.path().join("marked.wasm"))?;
         Ok(now)
     }
 }

@@ -1,6 +1,7 @@
 //! Thousands of swaps under load: every request answered, by one of the two
 //! plugins, and no memory kept.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -26,13 +27,14 @@ const MIB: f64 = 1024.0 * 1024.0;
 
 pub(super) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let swaps = bench.options.swaps.max(10);
-    let files = [guest::find("tag_one")?, guest::find("tag_two")?];
-    let directory = PluginDir::with(&files[0])?;
+    let template = fs::read(bench.guest("marked")?)?;
+    let pair = [guest::marked(&template, 1)?, guest::marked(&template, 2)?];
+    let directory = PluginDir::with(&pair[0])?;
     let path = directory.path();
     let proxy = bench.start_wasmgate(Setup { plugin_dir: Some(&path), ..Setup::default() })?;
     let mut watcher = Watcher::connect(proxy.address)?;
     let first = watcher.tag()?;
-    directory.replace(&files[1])?;
+    directory.replace(&pair[1])?;
     let (second, _) = watcher.wait_for_change(&first)?;
     let tags = [first, second];
 
@@ -40,10 +42,10 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let clients = Clients::start(proxy.address, &tags)?;
     let mut warm = start;
     for swap in 1..=swaps {
-        // The second file is in place when the first swap begins.
+        // The second is in place when the first swap begins.
         let now = (swap + 1) % 2;
         clients.begin_swap();
-        directory.replace(&files[now])?;
+        directory.replace(&pair[now])?;
         let (tag, _) = watcher.wait_for_change(&tags[1 - now])?;
         ensure!(tag == tags[now], "the answer carries {tag:?}, a tag of neither plugin");
         clients.end_swap();

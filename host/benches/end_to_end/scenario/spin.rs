@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 
 use super::{Bench, text};
 use crate::end_to_end::http1::BlockingConnection;
@@ -16,6 +16,9 @@ use crate::end_to_end::open_loop::{OpenLoop, p99};
 use crate::end_to_end::paired::Spread;
 use crate::end_to_end::proxy::{Plugin, Proxy, Route, Setup};
 use crate::end_to_end::report::{Bar, Row, spread};
+
+/// The plugin's, as configured below.
+const DEADLINE: Duration = Duration::from_millis(50);
 
 const ROUND: Duration = Duration::from_secs(4);
 
@@ -76,13 +79,11 @@ impl Spinner {
     fn start(proxy: SocketAddr) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let mut connection = BlockingConnection::connect(proxy)?;
-        let request = Request::small("/spin");
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
             let mut spins = 0;
             while !stopped.load(Ordering::Relaxed) {
-                // What it answers, 503 among others, is not this scenario's question.
-                connection.exchange(&request)?;
+                spin(&mut connection)?;
                 spins += 1;
             }
             Ok(spins)
@@ -94,4 +95,19 @@ impl Spinner {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().map_err(|_| anyhow!("the spinning client panicked"))?
     }
+}
+
+/// One request that spins until the deadline, and one that does not: a plugin that
+/// fails many times in a row is stopped for a while, and would disturb nobody.
+fn spin(connection: &mut BlockingConnection) -> Result<()> {
+    let start = Instant::now();
+    let spun = connection.exchange(&Request::small("/spin").with_field("x-spin", "1"))?;
+    ensure!(
+        spun.status == 503 && start.elapsed() >= DEADLINE,
+        "the plugin did not spin: answered {} after {:?}",
+        spun.status,
+        start.elapsed()
+    );
+    let request = Request::small("/spin");
+    request.check(&connection.exchange(&request)?)
 }

@@ -1,7 +1,7 @@
 //! Time from a changed plugin file to the first answer of the new plugin, and
 //! what other requests notice of it.
 
-use std::path::Path;
+use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -18,6 +18,9 @@ use crate::end_to_end::report::{Bar, Row, spread};
 /// Swaps between two plugins that have been compiled before.
 const SWAPS: usize = 20;
 
+/// Swaps to a plugin that is new, each to another.
+const LARGE: u16 = 3;
+
 /// Quiet time, to compare with and between swaps.
 const QUIET: Duration = Duration::from_secs(4);
 const PAUSE: Duration = Duration::from_millis(200);
@@ -29,21 +32,22 @@ const AFTER: Duration = Duration::from_millis(20);
 const SLOWER: f64 = 1.5;
 
 pub(super) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
-    let [one, two] = [guest::find("tag_one")?, guest::find("tag_two")?];
-    let large = guest::find("tag_large")?;
-    let directory = PluginDir::with(&one)?;
+    let small = fs::read(bench.guest("marked")?)?;
+    let large = fs::read(bench.guest("marked-large")?)?;
+    let pair = [guest::marked(&small, 1)?, guest::marked(&small, 2)?];
+    let directory = PluginDir::with(&pair[0])?;
     let path = directory.path();
     let proxy = bench.start_wasmgate(Setup { plugin_dir: Some(&path), ..Setup::default() })?;
     let mut watcher = Watcher::connect(proxy.address)?;
     // Both are in the compile cache afterwards.
-    swap(&directory, &mut watcher, &two)?;
-    swap(&directory, &mut watcher, &one)?;
+    swap(&directory, &mut watcher, &pair[1])?;
+    swap(&directory, &mut watcher, &pair[0])?;
 
-    let files: Vec<&Path> =
-        [two.as_path(), one.as_path()].into_iter().cycle().take(SWAPS).collect();
-    let cached = phase(&proxy, &directory, &mut watcher, &files)?;
-    let compiled = phase(&proxy, &directory, &mut watcher, &[large.as_path()])?;
-    let size = large.metadata()?.len() as f64 / 1e6;
+    let known: Vec<_> = (1..=SWAPS).map(|swap| pair[swap % 2].clone()).collect();
+    let cached = phase(&proxy, &directory, &mut watcher, &known)?;
+    let new = (0..LARGE).map(|number| guest::marked(&large, number)).collect::<Result<Vec<_>>>()?;
+    let compiled = phase(&proxy, &directory, &mut watcher, &new)?;
+    let size = large.len() as f64 / 1e6;
     let mut rows = Vec::new();
     rows.extend(cached.rows("from the compile cache", 100.0));
     rows.extend(compiled.rows(&format!("{size:.1} MB to compile"), 3000.0));
@@ -51,9 +55,13 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
 }
 
 /// Replaces the file and waits for the new tag; returns when either happened.
-fn swap(directory: &PluginDir, watcher: &mut Watcher, file: &Path) -> Result<(Instant, Instant)> {
+fn swap(
+    directory: &PluginDir,
+    watcher: &mut Watcher,
+    component: &[u8],
+) -> Result<(Instant, Instant)> {
     let old = watcher.tag()?;
-    let renamed = directory.replace(file)?;
+    let renamed = directory.replace(component)?;
     let (_, shown) = watcher.wait_for_change(&old)?;
     Ok((renamed, shown))
 }
@@ -69,15 +77,15 @@ fn phase(
     proxy: &Proxy,
     directory: &PluginDir,
     watcher: &mut Watcher,
-    files: &[&Path],
+    components: &[Vec<u8>],
 ) -> Result<Phase> {
     let clients = OpenLoop::start(proxy.address, &Request::small("/small"))?;
     let start = Instant::now();
     watcher.look_for(QUIET)?;
     let quiet = (start, Instant::now());
     let mut swaps = Vec::new();
-    for file in files {
-        swaps.push(swap(directory, watcher, file)?);
+    for component in components {
+        swaps.push(swap(directory, watcher, component)?);
         watcher.look_for(PAUSE)?;
     }
     let samples = clients.stop()?;

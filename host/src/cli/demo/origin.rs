@@ -46,7 +46,9 @@ async fn answer(State(name): State<&'static str>, request: Request) -> impl Into
     let headers: BTreeMap<&str, String> = request
         .headers()
         .iter()
-        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
         .collect();
     let body = json!({
         "server": name,

@@ -24,7 +24,8 @@ struct Stop {
 
 impl Tour<'_> {
     pub(super) fn text(&self) -> String {
-        let mut text = format!("wasmgate {}: a proxy in front of two servers\n\n", env!("CARGO_PKG_VERSION"));
+        let mut text =
+            format!("wasmgate {}: a proxy in front of two servers\n\n", env!("CARGO_PKG_VERSION"));
         text.push_str(&table("  ", &self.facts()));
         text.push_str("\nIn another terminal:\n");
         for Stop { title, commands } in self.stops() {
@@ -92,7 +93,10 @@ impl Tour<'_> {
                     format!("curl {}/plugins", self.admin()),
                 ],
             ),
-            stop("And it is gone again", &[format!("rm {plugins}/hello.wasm"), format!("curl -i {plain}/")]),
+            stop(
+                "And it is gone again",
+                &[format!("rm {plugins}/hello.wasm"), format!("curl -i {plain}/")],
+            ),
             stop(
                 "What each request met, with the time that each plugin took",
                 &[format!("tail -n 3 {}", self.file("access.log"))],
@@ -143,7 +147,8 @@ mod tests {
         let ports = Ports { plain: 1, tls: 2, admin: 3 };
         let tour = Tour { folder: Path::new("/tmp/d"), ports: &ports, origins: &origins };
         let text = tour.text();
-        let commands: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+        let commands: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("    ")).collect();
         assert!(commands.len() >= 12, "{text}");
         for command in commands {
             let word = command.split(' ').next().unwrap();

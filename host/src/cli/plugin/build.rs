@@ -49,10 +49,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     require_target(project)?;
     let component = build(project, &found)?;
     let wasm = read(&component.file)?;
-    let artifact = load(&engine()?, &format!("{} was built, but", component.file.display()), &wasm)?;
+    let artifact =
+        load(&engine()?, &format!("{} was built, but", component.file.display()), &wasm)?;
     let out = match &arguments.out {
         Some(out) => out.clone(),
-        None => project.join(format!("{}.wasm", component.package)),
+        // `./NAME.wasm` says no more than `NAME.wasm`.
+        None => {
+            let folder = project.strip_prefix(".").unwrap_or(project);
+            folder.join(format!("{}.wasm", component.package))
+        }
     };
     replace(&out, &wasm)?;
     let row = |key: &str, value: String| [key.to_owned(), value];
@@ -111,7 +116,8 @@ fn build(project: &Path, manifest: &Path) -> anyhow::Result<Component> {
         Err(error) => return Err(error).context("cannot run cargo"),
     };
     ensure!(output.status.success(), "the plugin does not build; cargo says above why");
-    let found = output.stdout.split(|octet| *octet == b'\n').find_map(|line| component(line, manifest));
+    let found =
+        output.stdout.split(|octet| *octet == b'\n').find_map(|line| component(line, manifest));
     found.with_context(|| {
         format!(
             "cargo built no component from {}: a plugin is a library with `crate-type = [\"cdylib\"]` under `[lib]`",
@@ -190,10 +196,12 @@ mod tests {
     #[test]
     fn the_component_is_found_in_what_cargo_reports() {
         let manifest = Path::new("/p/guard/Cargo.toml");
-        let found = |line: &[u8]| component(line, manifest).map(|found| (found.package, found.file));
+        let found =
+            |line: &[u8]| component(line, manifest).map(|found| (found.package, found.file));
         let own = line("/p/guard/Cargo.toml", "path+file:///p/guard#0.1.0", "/t/guard.wasm");
         assert_eq!(found(&own), Some(("guard".to_owned(), "/t/guard.wasm".into())));
-        let renamed = line("/p/guard/Cargo.toml", "path+file:///p/guard#my-guard@0.1.0", "/t/my_guard.wasm");
+        let renamed =
+            line("/p/guard/Cargo.toml", "path+file:///p/guard#my-guard@0.1.0", "/t/my_guard.wasm");
         assert_eq!(found(&renamed).map(|found| found.0), Some("my-guard".to_owned()));
         for other in [
             line("/p/other/Cargo.toml", "path+file:///p/other#0.1.0", "/t/other.wasm"),

@@ -58,10 +58,25 @@ const TEMPLATE: [(&str, &str); 8] = [
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Language::Rust = arguments.lang;
     let project = &arguments.name;
+    let name = create(project)?;
+    let folder = project.display();
+    print(&format!(
+        "{folder} is a plugin that builds. Next:\n\
+         \n\
+         \x20 cd {folder}\n\
+         \x20 cargo test             runs its tests, without Wasm\n\
+         \x20 wasmgate plugin build  makes {name}.wasm\n\
+         \x20 wasmgate run           serves with it; README.md says what to try\n"
+    ))
+}
+
+/// Makes the folder and what is in it; gives the plugin's name.
+fn create(project: &Path) -> anyhow::Result<String> {
     let name = name_of(project)?;
     // Refuses an existing folder, without a moment between asking and making.
     if let Some(parent) = project.parent() {
-        fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+        fs::create_dir_all(parent)
+            .with_context(|| format!("cannot create {}", parent.display()))?;
     }
     fs::create_dir(project).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
@@ -73,16 +88,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         write_file(&project.join(path), fill(text, &name).as_bytes())?;
     }
     sdk::write(project)?;
-    let folder = project.display();
-    print(&format!(
-        "{folder} is a plugin that builds. Next:\n\
-         \n\
-         \x20 cd {folder}\n\
-         \x20 cargo test             runs its test, without Wasm\n\
-         \x20 wasmgate plugin build  makes {name}.wasm\n\
-         \x20 wasmgate run           serves with it; README.md says what to try\n"
-    ))?;
-    Ok(())
+    Ok(name)
 }
 
 /// Writes a new file and the folders above it.
@@ -112,10 +118,7 @@ fn name_of(project: &Path) -> anyhow::Result<String> {
     };
     let suggestion = suggestion(&name);
     ensure!(!suggestion.is_empty(), "`{}` cannot be a plugin's name: {why}", name.escape_debug());
-    bail!(
-        "`{}` cannot be a plugin's name: {why}; try `{suggestion}`",
-        name.escape_debug()
-    );
+    bail!("`{}` cannot be a plugin's name: {why}; try `{suggestion}`", name.escape_debug());
 }
 
 /// Why this cannot be the name of a package, of a plugin and of a file.
@@ -142,12 +145,65 @@ const NAME_MAX: usize = 64;
 
 /// Keywords, crates of the standard library, and what cargo calls its own folders.
 const RESERVED: [&str; 59] = [
-    "abstract", "alloc", "as", "async", "await", "become", "box", "break", "build", "config",
-    "const", "continue", "core", "crate", "deps", "do", "dyn", "else", "enum", "examples",
-    "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "incremental", "let",
-    "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "proc-macro", "pub",
-    "ref", "return", "self", "static", "std", "struct", "super", "test", "trait", "true", "try",
-    "type", "typeof", "unsafe", "use", "virtual", "where", "while",
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "build",
+    "config",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "deps",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "examples",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "incremental",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc-macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "use",
+    "virtual",
+    "where",
+    "while",
 ];
 
 /// The nearest name that would do; empty if there is none.
@@ -221,10 +277,10 @@ mod tests {
     fn nothing_is_overwritten() {
         let directory = tempfile::tempdir().unwrap();
         let project = directory.path().join("guard");
-        let new = || run(&Arguments { lang: Language::Rust, name: project.clone() });
-        assert!(new().is_ok());
+        assert_eq!(create(&project).unwrap(), "guard");
         fs::write(project.join("src/lib.rs"), "mine").unwrap();
-        assert!(new().is_err());
+        let error = create(&project).unwrap_err().to_string();
+        assert!(error.contains("exists already"), "{error}");
         assert_eq!(fs::read_to_string(project.join("src/lib.rs")).unwrap(), "mine");
         assert!(project.join(".wasmgate/wit/world.wit").is_file());
     }

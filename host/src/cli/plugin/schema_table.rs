@@ -151,7 +151,8 @@ mod tests {
             "$defs": { "B": { "type": "object", "properties": { "deep": { "type": "boolean" } } } },
         });
         let rows = rows(&schema);
-        let rows: Vec<[&str; 3]> = rows.iter().map(|row| row.each_ref().map(String::as_str)).collect();
+        let rows: Vec<[&str; 3]> =
+            rows.iter().map(|row| row.each_ref().map(String::as_str)).collect();
         let expected = [
             ["a", "string", "text"],
             ["b", "list of table", ""],

@@ -39,7 +39,8 @@ mod tests {
         ] {
             assert!(has(path), "{path}");
         }
-        let unwanted = |(path, _): &&(&str, &[u8])| path.contains("/tests/") || path.contains("target");
+        let unwanted =
+            |(path, _): &&(&str, &[u8])| path.contains("/tests/") || path.contains("target");
         assert!(FILES.iter().find(unwanted).is_none());
     }
 }

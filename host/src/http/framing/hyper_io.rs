@@ -44,11 +44,17 @@ impl<IO: AsyncWrite + Unpin> Write for Guard<IO> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write(self, cx, buf)
+        let this = self.get_mut();
+        let polled = AsyncWrite::poll_write(Pin::new(this), cx, buf);
+        this.note_write(polled.is_pending());
+        polled
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        AsyncWrite::poll_flush(self, cx)
+        let this = self.get_mut();
+        let polled = AsyncWrite::poll_flush(Pin::new(this), cx);
+        this.note_write(polled.is_pending());
+        polled
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -64,6 +70,9 @@ impl<IO: AsyncWrite + Unpin> Write for Guard<IO> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write_vectored(self, cx, bufs)
+        let this = self.get_mut();
+        let polled = AsyncWrite::poll_write_vectored(Pin::new(this), cx, bufs);
+        this.note_write(polled.is_pending());
+        polled
     }
 }

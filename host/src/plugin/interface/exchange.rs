@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use http::header::{COOKIE, SET_COOKIE};
-use http::{HeaderMap, HeaderName, Version};
+use http::{HeaderMap, HeaderName};
 
 use super::bindings::wasmgate::plugin::exchange::{Host, ValueError, Visibility};
 use super::bindings::wasmgate::plugin::types::{self, Field};
-use crate::exchange::Value;
+use crate::exchange::{Value, joined, version_text};
 use crate::plugin::instance::HostState;
 
 /// Bounds on what one plugin may keep in one exchange.
@@ -71,10 +70,7 @@ impl Host for HostState {
 
     fn request_headers(&mut self) -> Vec<Field> {
         let Some(exchange) = self.exchange.as_ref() else { return Vec::new() };
-        let host = Field {
-            name: "host".to_owned(),
-            value: exchange.authority.as_bytes().to_vec(),
-        };
+        let host = Field { name: "host".to_owned(), value: exchange.authority.as_bytes().to_vec() };
         std::iter::once(host).chain(fields(&exchange.headers)).collect()
     }
 
@@ -121,9 +117,8 @@ impl Host for HostState {
     ) -> Result<(), ValueError> {
         let exchange = self.exchange.as_mut().ok_or(ValueError::NoExchange)?;
         let values = &mut exchange.notes.values;
-        let others = values
-            .iter()
-            .filter(|kept| Arc::ptr_eq(&kept.plugin, &self.name) && kept.name != name);
+        let others =
+            values.iter().filter(|kept| Arc::ptr_eq(&kept.plugin, &self.name) && kept.name != name);
         let (count, bytes) = others.fold((0, 0), |(count, bytes), kept| {
             (count + 1, bytes + kept.name.len() + kept.value.len())
         });
@@ -141,34 +136,9 @@ impl Host for HostState {
     }
 }
 
-/// HTTP's own name for a version.
-pub(crate) fn version_text(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_10 => "HTTP/1.0",
-        Version::HTTP_2 => "HTTP/2.0",
-        _ => "HTTP/1.1",
-    }
-}
-
 /// A name that no field can have is a field that is not there.
 fn header_name(name: &str) -> Option<HeaderName> {
     HeaderName::from_bytes(name.as_bytes()).ok()
-}
-
-/// The lines of a field as one value, as RFC 9110, section 5.3 allows; `cookie`
-/// by RFC 9113, section 8.2.3; `set-cookie` cannot be joined.
-fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
-    let mut all = headers.get_all(name).iter();
-    let mut value = all.next()?.as_bytes().to_vec();
-    if name == SET_COOKIE {
-        return Some(value);
-    }
-    let separator: &[u8] = if name == COOKIE { b"; " } else { b", " };
-    for line in all {
-        value.extend_from_slice(separator);
-        value.extend_from_slice(line.as_bytes());
-    }
-    Some(value)
 }
 
 fn lines(headers: &HeaderMap, name: &str) -> Vec<Vec<u8>> {

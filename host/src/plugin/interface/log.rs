@@ -43,11 +43,21 @@ impl HostState {
             .unwrap_or_default();
         let name = &self.name;
         match level {
-            Level::Trace => tracing::trace!(target: "plugin", plugin = %name, request_id = %id, "{message}"),
-            Level::Debug => tracing::debug!(target: "plugin", plugin = %name, request_id = %id, "{message}"),
-            Level::Info => tracing::info!(target: "plugin", plugin = %name, request_id = %id, "{message}"),
-            Level::Warn => tracing::warn!(target: "plugin", plugin = %name, request_id = %id, "{message}"),
-            Level::Error => tracing::error!(target: "plugin", plugin = %name, request_id = %id, "{message}"),
+            Level::Trace => {
+                tracing::trace!(target: "plugin", plugin = %name, request_id = %id, "{message}")
+            }
+            Level::Debug => {
+                tracing::debug!(target: "plugin", plugin = %name, request_id = %id, "{message}")
+            }
+            Level::Info => {
+                tracing::info!(target: "plugin", plugin = %name, request_id = %id, "{message}")
+            }
+            Level::Warn => {
+                tracing::warn!(target: "plugin", plugin = %name, request_id = %id, "{message}")
+            }
+            Level::Error => {
+                tracing::error!(target: "plugin", plugin = %name, request_id = %id, "{message}")
+            }
         }
     }
 }

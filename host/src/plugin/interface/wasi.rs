@@ -29,10 +29,9 @@ pub struct Wasi {
 
 impl WasiView for HostState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let (ctx, table) = self
-            .wasi
-            .made
-            .get_or_insert_with(|| (context(&self.name, &self.allowance, &self.files), ResourceTable::new()));
+        let (ctx, table) = self.wasi.made.get_or_insert_with(|| {
+            (context(&self.name, &self.allowance, &self.files), ResourceTable::new())
+        });
         WasiCtxView { ctx, table }
     }
 }
