@@ -5,6 +5,12 @@
 //! plugins as a route has them: permits, instance pools, edits applied to the
 //! response. `instance/*` is a fresh instance, configured and dropped.
 
+#![allow(
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a benchmark speaks to a person and fails by panicking"
+)]
+
 #[path = "end_to_end/guest.rs"]
 #[allow(dead_code, reason = "each benchmark needs a part")]
 mod guest;
@@ -20,7 +26,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use tokio::runtime::Runtime;
 use wasmgate::config::{self, PluginSource};
 use wasmgate::exchange::{Connection, Exchange, Notes, ResponseHead, Scheme};
-use wasmgate::plugin::chain::{Chain, Destinations, Run};
+use wasmgate::plugin::chain::{Chain, ChosenRoute, Destinations, Run};
 use wasmgate::plugin::engine::Engine;
 use wasmgate::plugin::instance_pool::InstancePool;
 use wasmgate::plugin::registry::{LoadError, Outcome, Plugin, Registry};
@@ -59,6 +65,7 @@ fn exchange() -> Box<Exchange> {
         method: Method::GET,
         version: Version::HTTP_11,
         authority: HeaderValue::from_static("example.com"),
+        asked_authority: HeaderValue::from_static("example.com"),
         target: target.clone(),
         raw_target: target,
         headers,
@@ -93,7 +100,7 @@ impl Bench {
     }
 
     fn load(&mut self, name: &str, guest: &str, config: serde_json::Value) -> Arc<Plugin> {
-        let file = guest::find(guest).expect("the guest is there");
+        let file = guest::find(guest, None).expect("the guest is there");
         let mut spec = config::Plugin::with_defaults(name, PluginSource::File(file));
         spec.config = config;
         match self.runtime.block_on(self.registry.load(&spec)) {
@@ -157,7 +164,7 @@ impl Destinations for Nowhere {
         None
     }
 
-    fn route(&self, _: &str) -> Option<(usize, Rc<Chain>)> {
+    fn route(&self, _: &str) -> Option<ChosenRoute> {
         None
     }
 }

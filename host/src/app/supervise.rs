@@ -62,6 +62,18 @@ impl Supervisor {
         let writer = || log.as_ref().map(|(_, log)| log.writer());
         let fatal =
             |what: &str, error: std::io::Error| StartError(format!("error: {what}: {error}"));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("wasmgate-admin")
+            .enable_all()
+            .build()
+            .map_err(|error| fatal("cannot start a runtime", error))?;
+        // Before a socket is bound, by which others may think that the proxy serves,
+        // and send one.
+        let signals = {
+            let _context = runtime.enter();
+            Signals::new().map_err(|error| fatal("cannot receive signals", error))?
+        };
         let (mut workers, counters) = Workers::start(&built.snapshot, &ticker, writer)
             .map_err(|error| fatal("cannot start the workers", error))?;
         let sockets = match workers.bind(&built.listeners) {
@@ -72,12 +84,6 @@ impl Supervisor {
             }
         };
         let status = Arc::new(Status::new(counters, log.as_ref().map(|(_, log)| Arc::clone(log))));
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("wasmgate-admin")
-            .enable_all()
-            .build()
-            .map_err(|error| fatal("cannot start a runtime", error))?;
         if let Some(admin) = &config.admin {
             let serving = runtime.block_on(admin::serve(admin, Arc::clone(&status)));
             if let Err(error) = serving {
@@ -90,11 +96,6 @@ impl Supervisor {
             .map_err(|error| fatal("cannot start a thread", error))?;
         watcher.watch(built.files.iter().map(std::path::PathBuf::as_path));
         status.publish(&built.snapshot, &built.directory_plugins);
-        // Before anybody can know that the proxy serves, and send one.
-        let signals = {
-            let _context = runtime.enter();
-            Signals::new().map_err(|error| fatal("cannot receive signals", error))?
-        };
         workers.listen(&built.listeners, sockets);
         // What changed between the load and the watch shows at a second look.
         changed.notify_one();
@@ -313,6 +314,9 @@ impl State {
 /// Asks for a load; answered when it is done.
 type Loads = mpsc::UnboundedSender<Load>;
 
+/// What the first load comes to, with the engine's ticker.
+type First = Result<(Built, Ticker), StartError>;
+
 struct Load {
     /// Also if no file has changed.
     forced: bool,
@@ -324,9 +328,7 @@ struct Load {
 ///
 /// The threads that compile in parallel are started by the first compilation and
 /// inherit its thread's priority, so that it must not be on another thread.
-fn serve_loads(
-    options: Options,
-) -> std::io::Result<(Loads, oneshot::Receiver<Result<(Built, Ticker), StartError>>)> {
+fn serve_loads(options: Options) -> std::io::Result<(Loads, oneshot::Receiver<First>)> {
     let (loads, mut asked) = mpsc::unbounded_channel::<Load>();
     let (first, wait) = oneshot::channel();
     let serve = move || {

@@ -132,11 +132,14 @@ pub enum Outcome {
     },
 }
 
+/// Finds the bundled plugin of a name.
+type Bundled = Box<dyn Fn(&str) -> Result<&'static [u8], LoadError> + Send>;
+
 /// Loads plugins and remembers what is loaded.
 pub struct Registry {
     engine: Arc<Engine>,
     lane: Lane,
-    bundled: Box<dyn Fn(&str) -> Result<&'static [u8], LoadError> + Send>,
+    bundled: Bundled,
     artifacts: HashMap<Digest, Arc<Artifact>>,
     loaded: Vec<(config::Plugin, Arc<Plugin>)>,
 }

@@ -91,7 +91,7 @@ pub async fn send(
             Err(Unsent::Failed(error)) => return Err(error),
             Err(Unsent::Unreachable(error, unsent)) => {
                 endpoint.unreachable(deadlines.now());
-                call = unsent;
+                call = *unsent;
                 error
             }
         };
@@ -105,7 +105,7 @@ pub async fn send(
 /// Why an endpoint did not answer.
 enum Unsent {
     /// It was not reached: the call may go to another.
-    Unreachable(Error, Call),
+    Unreachable(Error, Box<Call>),
     /// It may have begun to work on the request.
     Failed(Error),
 }
@@ -131,14 +131,14 @@ async fn on_endpoint(
             // Boxed, like everything rare: its state would be a part of every exchange's.
             None => match Box::pin(connect(&cluster.shared, endpoint, deadlines)).await {
                 Ok(sender) => sender,
-                Err(error) => return Err(Unsent::Unreachable(error, call)),
+                Err(error) => return Err(Unsent::Unreachable(error, Box::new(call))),
             },
         };
         drop(turn);
         let lease = Lease::new(endpoint, sender, deadlines);
         match attempt(lease, call, reused, deadlines).await {
             Ok(reply) => return Ok(reply),
-            Err(Attempt::Again(unsent)) => call = unsent,
+            Err(Attempt::Again(unsent)) => call = *unsent,
             Err(Attempt::Failed(error)) => return Err(Unsent::Failed(error)),
         }
     }
@@ -147,7 +147,7 @@ async fn on_endpoint(
 /// Why one attempt on one connection failed.
 enum Attempt {
     /// The connection was closed before the endpoint can have seen the request.
-    Again(Call),
+    Again(Box<Call>),
     Failed(Error),
 }
 
@@ -166,15 +166,8 @@ async fn attempt(
     let replay = (reused && matches!(call.body, RequestBody::Empty) && call.method.is_idempotent())
         .then(|| (call.method.clone(), call.headers.clone()));
     let request = lease.request(call).map_err(Attempt::Failed)?;
-    let again = |method, headers, body, meter| Call {
-        method,
-        target,
-        authority,
-        headers,
-        body,
-        meter,
-        key,
-        response_timeout,
+    let again = |method, headers, body, meter| {
+        Box::new(Call { method, target, authority, headers, body, meter, key, response_timeout })
     };
     let failed = match lease.send(request, meter.as_deref(), response_timeout, deadlines).await {
         Ok(response) => return Ok(Reply { response, lease }),
@@ -345,7 +338,7 @@ async fn within<F: Future>(
         if waited.is_some() {
             return waited;
         }
-        let Some(meter) = meter else { return None };
+        let meter = meter?;
         let ticks = deadlines.now().saturating_sub(meter.progress.get());
         let since = TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX));
         // While the client owes the next piece, the endpoint owes nothing.

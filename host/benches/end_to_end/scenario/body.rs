@@ -10,10 +10,10 @@ use crate::end_to_end::proxy::{Kind, Setup};
 use crate::end_to_end::report::{Bar, Row, spread};
 
 /// Bodies in flight at once.
-const CONNECTIONS: usize = 2;
+const CONNECTIONS: usize = 4;
 
-/// MiB in one round.
-const ROUND: usize = 200;
+/// MiB in one round, or one body for each connection if that is more.
+const ROUND: usize = 100;
 
 const MIB: usize = 1024 * 1024;
 

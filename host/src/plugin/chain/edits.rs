@@ -76,7 +76,7 @@ impl Edit {
             Self::Remove(name) => {
                 headers.remove(name);
             }
-            Self::Rename(from, to) => rename(headers, from, to),
+            Self::Rename(from, to) => rename(headers, from, &to),
         }
     }
 }
@@ -106,14 +106,14 @@ fn edit_bytes(edit: &FieldEdit) -> usize {
     }
 }
 
-fn rename(headers: &mut HeaderMap, from: HeaderName, to: HeaderName) {
-    if from == to {
+fn rename(headers: &mut HeaderMap, from: HeaderName, to: &HeaderName) {
+    if from == *to {
         return;
     }
     let Entry::Occupied(entry) = headers.entry(from) else { return };
     let (_, values) = entry.remove_entry_mult();
     let values: Vec<HeaderValue> = values.collect();
-    headers.remove(&to);
+    headers.remove(to);
     for value in values {
         let _ = headers.try_append(to.clone(), value);
     }
