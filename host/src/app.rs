@@ -4,11 +4,11 @@
 //! snapshot of a configuration, [`workers`] runs the threads, [`supervise`] reacts
 //! to signals and changed files.
 
-/// From a configuration to everything that serves it.
+// From a configuration to everything that serves it.
 mod load;
-/// Signals, changed files, reloads.
+// Signals, changed files, reloads.
 mod supervise;
-/// The worker threads and what they are told.
+// The worker threads and what they are told.
 mod workers;
 
 use std::net::SocketAddr;

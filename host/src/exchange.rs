@@ -4,9 +4,9 @@
 //! moves from stage to stage; while a plugin runs it lives in the plugin's store,
 //! so that the host functions can read it without a lock or a copy.
 
-/// The bodies that pass through, and what their ends trigger.
+// The bodies that pass through, and what their ends trigger.
 pub mod body;
-/// What can go wrong, on which side, and what the client may know of it.
+// What can go wrong, on which side, and what the client may know of it.
 pub mod error;
 
 use std::net::SocketAddr;

@@ -8,23 +8,23 @@
 //!
 //! Only this module names wasmtime.
 
-/// The bytes of a component, checked, compiled and linked.
+// The bytes of a component, checked, compiled and linked.
 pub mod artifact;
-/// One exchange's way through the plugins of its route.
+// One exchange's way through the plugins of its route.
 pub mod chain;
-/// Compiling and linking, once for the process.
+// Compiling and linking, once for the process.
 pub mod engine;
-/// One live store, and the calls into it.
+// One live store, and the calls into it.
 pub mod instance;
-/// The instances of one plugin on one worker.
+// The instances of one plugin on one worker.
 pub mod instance_pool;
-/// The host's side of the contract in `wit/`.
+// The host's side of the contract in `wit/`.
 pub mod interface;
-/// Memory, log lines, crashes.
+// Memory, log lines, crashes.
 pub mod limits;
-/// Which plugins are loaded.
+// Which plugins are loaded.
 pub mod registry;
-/// Deadlines, and fairness between long hooks and everything else.
+// Deadlines, and fairness between long hooks and everything else.
 pub mod running_time;
-/// Says that files may have changed.
+// Says that files may have changed.
 pub mod watcher;

@@ -4,11 +4,11 @@
 //! that can be read in [`handle`]; an error at any of them becomes a response in
 //! one place, and passes the plugins like every other response.
 
-/// The response's body, and the end of the exchange with it.
+// The response's body, and the end of the exchange with it.
 pub mod body;
-/// The access log's line, the `complete` hooks.
+// The access log's line, the `complete` hooks.
 mod finish;
-/// Connections that stopped being HTTP.
+// Connections that stopped being HTTP.
 mod tunnel;
 
 use std::rc::Rc;

@@ -3,17 +3,17 @@
 //! What all workers share of a cluster is immutable ([`cluster::Cluster`]); each
 //! worker has its own connections, counts and turns ([`cluster::LocalCluster`]).
 
-/// Which endpoint an exchange goes to.
+// Which endpoint an exchange goes to.
 pub mod balance;
-/// One exchange with an endpoint: send, retry, stream back.
+// One exchange with an endpoint: send, retry, stream back.
 pub mod client;
-/// A named group of endpoints.
+// A named group of endpoints.
 pub mod cluster;
-/// New connections: names, sockets, TLS, the protocol.
+// New connections: names, sockets, TLS, the protocol.
 pub mod connect;
-/// Connections that wait for their next exchange.
+// Connections that wait for their next exchange.
 pub mod connection_pool;
-/// What a failed exchange with an endpoint means.
+// What a failed exchange with an endpoint means.
 mod failure;
-/// TLS towards endpoints.
+// TLS towards endpoints.
 pub mod tls;

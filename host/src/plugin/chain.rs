@@ -4,7 +4,7 @@
 //! one exchange how far the request came, what is to be changed in the response,
 //! and the instances that belong to it alone.
 
-/// What a plugin asks to change: checked, then applied.
+// What a plugin asks to change: checked, then applied.
 pub mod edits;
 
 use std::rc::Rc;
