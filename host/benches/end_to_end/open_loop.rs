@@ -96,9 +96,11 @@ fn drive(
     Ok(samples)
 }
 
-/// The latency that 99 of 100 of `samples` stay below.
-pub(crate) fn p99(samples: &[Sample]) -> Option<Duration> {
+/// The latency in µs that so many percent of `samples` stay below.
+pub(crate) fn percentile(samples: &[Sample], percent: usize) -> Option<f64> {
     let mut took: Vec<_> = samples.iter().map(|sample| sample.took).collect();
     took.sort_unstable();
-    took.get((took.len() * 99 / 100).min(took.len().saturating_sub(1))).copied()
+    let last = took.len().checked_sub(1)?;
+    let index = (took.len() * percent / 100).min(last);
+    Some(took[index].as_secs_f64() * 1e6)
 }

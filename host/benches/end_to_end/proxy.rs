@@ -76,6 +76,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) plugins: Vec<Plugin<'a>>,
     /// wasmgate: none = one for everything, with all of `plugins` in order.
     pub(crate) routes: Vec<Route<'a>>,
+    /// wasmgate: the compile cache; none = an empty one.
+    pub(crate) cache_dir: Option<&'a Path>,
     /// wasmgate: the watched directory.
     pub(crate) plugin_dir: Option<&'a Path>,
 }

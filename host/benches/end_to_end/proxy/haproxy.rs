@@ -25,6 +25,7 @@ frontend clients
   bind {address}
   http-request set-header X-Forwarded-Proto http
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
+  http-request set-header Forwarded for=%[src];host=%[req.hdr(host)];proto=http
   http-request add-header Via \"1.1 haproxy\"
   default_backend origin
 backend origin

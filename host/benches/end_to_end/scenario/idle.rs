@@ -1,5 +1,7 @@
 //! Memory of a proxy that does nothing, and of connections that do nothing.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::Bench;
@@ -21,7 +23,9 @@ const MIB: f64 = 1024.0 * 1024.0;
 pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     if bench.options.subject == Kind::Wasmgate {
-        rows.push(resident(bench).await?);
+        let cache = tempfile::tempdir()?;
+        rows.push(resident(bench, cache.path(), "first start").await?);
+        rows.push(resident(bench, cache.path(), "from the compile cache").await?);
     }
     let mut connections = Vec::new();
     for kind in bench.kinds() {
@@ -45,14 +49,13 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
 }
 
 /// Resident memory with the bundled plugins in a route's chain, after they have run.
-async fn resident(bench: &Bench<'_>) -> Result<Row> {
-    let bundled = |name: &str, settings| Plugin {
-        name: name.to_owned(),
-        source: if name == "headers" { "builtin:headers" } else { "builtin:rewrite" },
-        settings,
-    };
-    let plugins = vec![bundled("headers", ""), bundled("rewrite", "")];
-    let proxy = bench.start_wasmgate(Setup { plugins, ..Setup::default() })?;
+async fn resident(bench: &Bench<'_>, cache: &Path, what: &str) -> Result<Row> {
+    let bundled = |name: &str, source| Plugin { name: name.to_owned(), source, settings: "" };
+    let proxy = bench.start_wasmgate(Setup {
+        plugins: vec![bundled("headers", "builtin:headers"), bundled("rewrite", "builtin:rewrite")],
+        cache_dir: Some(cache),
+        ..Setup::default()
+    })?;
     let request = Request::small("/small");
     let mut connection = Connection::connect(proxy.address).await?;
     request.check(&connection.exchange(&request).await?)?;
@@ -60,7 +63,7 @@ async fn resident(bench: &Bench<'_>) -> Result<Row> {
     let Memory { resident, private } = proxy.memory()?;
     let resident = resident as f64 / MIB;
     Ok(Row {
-        what: "idle, with headers and rewrite".to_owned(),
+        what: format!("idle, with headers and rewrite, {what}"),
         figure: format!("{resident:.1} MiB, {:.1} of it private", private as f64 / MIB),
         against: "–".to_owned(),
         outcome: "–".to_owned(),

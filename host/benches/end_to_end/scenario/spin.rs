@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use super::{Bench, text};
 use crate::end_to_end::http1::BlockingConnection;
 use crate::end_to_end::message::Request;
-use crate::end_to_end::open_loop::{OpenLoop, p99};
+use crate::end_to_end::open_loop::{OpenLoop, percentile};
 use crate::end_to_end::paired::Spread;
 use crate::end_to_end::proxy::{Plugin, Proxy, Route, Setup};
 use crate::end_to_end::report::{Bar, Row, spread};
@@ -38,14 +38,15 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let (mut alone, mut beside, mut busy) = (Vec::new(), Vec::new(), Vec::new());
     OpenLoop::run_for(proxy.address, &free, Duration::from_secs(1))?;
     for round in 0..bench.options.rounds.unwrap_or(6).max(1) {
-        let quiet = latency(&proxy, &free)?;
+        let [quiet_median, quiet] = latency(&proxy, &free)?;
         let spinner = Spinner::start(proxy.address)?;
         let (before, start) = (proxy.cpu_time()?, Instant::now());
-        let disturbed = latency(&proxy, &free)?;
+        let [disturbed_median, disturbed] = latency(&proxy, &free)?;
         let share = (proxy.cpu_time()? - before).as_secs_f64() / start.elapsed().as_secs_f64();
         let spins = spinner.stop()?;
         eprintln!(
-            "  round {}: p99 {quiet:.0} / {disturbed:.0} µs, {spins} spins, worker {:.0} % busy",
+            "  round {}: median {quiet_median:.0} / {disturbed_median:.0} µs, \
+             p99 {quiet:.0} / {disturbed:.0} µs, {spins} spins, worker {:.0} % busy",
             round + 1,
             share * 100.0
         );
@@ -63,10 +64,11 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
     }])
 }
 
-/// p99 in µs.
-fn latency(proxy: &Proxy, request: &Request) -> Result<f64> {
+/// The median and p99 in µs.
+fn latency(proxy: &Proxy, request: &Request) -> Result<[f64; 2]> {
     let samples = OpenLoop::run_for(proxy.address, request, ROUND)?;
-    Ok(p99(&samples).context("no samples")?.as_secs_f64() * 1e6)
+    let at = |percent| percentile(&samples, percent).context("no samples");
+    Ok([at(50)?, at(99)?])
 }
 
 /// A client that asks for the spinning route again as soon as it is answered.

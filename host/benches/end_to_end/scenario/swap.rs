@@ -10,7 +10,7 @@ use super::Bench;
 use super::plugin_dir::{PluginDir, Watcher};
 use crate::end_to_end::guest;
 use crate::end_to_end::message::Request;
-use crate::end_to_end::open_loop::{OpenLoop, Sample, p99};
+use crate::end_to_end::open_loop::{OpenLoop, Sample, percentile};
 use crate::end_to_end::paired::Spread;
 use crate::end_to_end::proxy::{Proxy, Setup};
 use crate::end_to_end::report::{Bar, Row, spread};
@@ -102,7 +102,7 @@ fn p99_within(samples: &[Sample], windows: &[(Instant, Instant)]) -> Result<f64>
     let inside =
         |sample: &&Sample| windows.iter().any(|&(from, to)| (from..=to).contains(&sample.due));
     let inside: Vec<_> = samples.iter().filter(inside).copied().collect();
-    Ok(p99(&inside).context("no request was due")?.as_secs_f64() * 1e6)
+    percentile(&inside, 99).context("no request was due")
 }
 
 impl Phase {
