@@ -35,8 +35,9 @@ pub(super) fn command(place: &Place<'_>, setup: &Setup<'_>) -> Result<Command> {
 }
 
 fn configuration(place: &Place<'_>, setup: &Setup<'_>) -> String {
-    let mut text =
-        format!("workers = 1\ncache_dir = '{}'\n", place.directory.join("cache").display());
+    let own = place.directory.join("cache");
+    let cache = setup.cache_dir.unwrap_or(&own);
+    let mut text = format!("workers = 1\ncache_dir = '{}'\n", cache.display());
     if let Some(directory) = setup.plugin_dir {
         let _ = writeln!(text, "plugin_dir = '{}'", directory.display());
     }
