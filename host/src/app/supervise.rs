@@ -332,9 +332,6 @@ fn serve_loads(options: Options) -> std::io::Result<(Loads, oneshot::Receiver<Fi
     let (loads, mut asked) = mpsc::unbounded_channel::<Load>();
     let (first, wait) = oneshot::channel();
     let serve = move || {
-        // Without the right to change it, loads are merely less polite.
-        let own = Some(rustix::thread::gettid());
-        let _ = rustix::process::setpriority_process(own, LOADER_NICENESS);
         let mut loader = match Loader::new(options) {
             Ok(loader) => loader,
             Err(error) => {
@@ -342,6 +339,10 @@ fn serve_loads(options: Options) -> std::io::Result<(Loads, oneshot::Receiver<Fi
                 return;
             }
         };
+        // After the loader has started the ticker, which must not inherit it and be
+        // late. Without the right to change it, loads are merely less polite.
+        let own = Some(rustix::thread::gettid());
+        let _ = rustix::process::setpriority_process(own, LOADER_NICENESS);
         let built = loader.first().map(|built| (built, loader.ticker()));
         let started = built.is_ok();
         // Whoever asked may be gone, here and below: the process ends.
