@@ -115,7 +115,8 @@ impl Fields {
     pub(crate) fn find(&self, name: &str) -> Option<&[u8]> {
         let asked = self.names.iter().zip(&self.pushed);
         for (subscribed, value) in asked {
-            if subscribed.eq_ignore_ascii_case(name) {
+            // Names are nearly always asked for as they were subscribed to.
+            if subscribed == name || subscribed.eq_ignore_ascii_case(name) {
                 return value.as_deref();
             }
         }

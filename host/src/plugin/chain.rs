@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
-use super::instance::{Asked, Crash, CrashKind, Instance};
+use super::instance::{Asked, Crash, CrashKind, Decided, Instance};
 use super::instance_pool::InstancePool;
 use super::interface::bindings::exports::wasmgate::plugin::complete::Outcome;
 use super::interface::bindings::exports::wasmgate::plugin::request::{self, Destination};
@@ -83,7 +83,7 @@ pub enum Passage {
     /// To an endpoint.
     Forward,
     /// A plugin answers.
-    Answer(Response<Bytes>),
+    Answer(Box<Response<Bytes>>),
     /// A plugin failed, and its failure ends the exchange.
     Failed(Error),
 }
@@ -276,7 +276,7 @@ impl Run {
         link: &InstancePool,
         exchange: Box<Exchange>,
         lane: &Lane,
-    ) -> (Box<Exchange>, Result<request::Decision, Failure>) {
+    ) -> (Box<Exchange>, Result<Decided<request::Decision>, Failure>) {
         let plugin = &*link.plugin;
         let (mut instance, permit) = match self.instance(at, link, lane).await {
             Ok(ready) => ready,
@@ -294,7 +294,7 @@ impl Run {
         link: &InstancePool,
         exchange: Box<Exchange>,
         lane: &Lane,
-    ) -> (Box<Exchange>, Result<response::Decision, Failure>) {
+    ) -> (Box<Exchange>, Result<Decided<response::Decision>, Failure>) {
         let plugin = &*link.plugin;
         let (mut instance, permit) = match self.instance(at, link, lane).await {
             Ok(ready) => ready,
@@ -376,17 +376,18 @@ impl Run {
         &mut self,
         at: usize,
         exchange: &mut Exchange,
-        decision: request::Decision,
+        decision: Decided<request::Decision>,
         destinations: &impl Destinations,
     ) -> Result<Step, Failure> {
-        match decision {
+        let Some(decision) = decision else { return Ok(Step::Continue) };
+        match *decision {
             request::Decision::Continue => Ok(Step::Continue),
             request::Decision::Edit(edits) => {
                 self.edit(at, exchange, edits, destinations)?;
                 Ok(Step::Edit)
             }
             request::Decision::Respond(response) => {
-                Ok(Step::Respond(edits::check_response(response)?))
+                Ok(Step::Respond(Box::new(edits::check_response(response)?)))
             }
             request::Decision::Fail(text) => Err(Failure::Said(text)),
         }
@@ -410,6 +411,10 @@ impl Run {
         }
         for edit in of_request {
             edit.apply(&mut exchange.headers);
+        }
+        if self.deferred.capacity() == 0 && !of_response.is_empty() {
+            // Once for the chain, whose plugins mostly defer one edit each or none.
+            self.deferred.reserve(of_response.len() + self.chain.links.len() - at);
         }
         self.deferred.extend(of_response.into_iter().map(|edit| (at, edit)));
         if let Some(target) = target {
@@ -518,7 +523,7 @@ impl Trace {
 enum Step {
     Continue,
     Edit,
-    Respond(Response<Bytes>),
+    Respond(Box<Response<Bytes>>),
 }
 
 impl Step {
@@ -592,10 +597,11 @@ impl Failure {
 /// Applies a plugin's decision about a response; says the word for it.
 fn respond(
     exchange: &mut Exchange,
-    decision: response::Decision,
+    decision: Decided<response::Decision>,
     body: &mut Option<Bytes>,
 ) -> Result<&'static str, Failure> {
-    match decision {
+    let Some(decision) = decision else { return Ok("continue") };
+    match *decision {
         response::Decision::Continue => Ok("continue"),
         response::Decision::Fail(text) => Err(Failure::Said(text)),
         response::Decision::Edit(edits) => {

@@ -68,6 +68,12 @@ const START_DEADLINE: Duration = Duration::from_secs(5);
 /// The asked-for fields of one call, in the order of the subscription.
 pub type Asked = Vec<Option<Vec<u8>>>;
 
+/// A hook's decision; none = go on, nothing changed.
+///
+/// Boxed where it is made: it passes up through every layer of the call, and a
+/// record of that size would be copied at each of them.
+pub type Decided<T> = Option<Box<T>>;
+
 /// One live store of a plugin.
 pub struct Instance {
     store: Store<HostState>,
@@ -171,13 +177,19 @@ impl Instance {
         asked: Asked,
         settings: &Settings,
         lane: &Lane,
-    ) -> (Box<Exchange>, Result<RequestDecision, Crash>) {
+    ) -> (Box<Exchange>, Result<Decided<RequestDecision>, Crash>) {
         let Some(hook) = &self.request else { return (exchange, Err(not_exported())) };
         self.store.data_mut().exchange = Some(exchange);
         arm(&mut self.store, settings.deadline);
-        let called =
-            lane.drive(hook.call_async(&mut self.store, (asked,)), settings.deadline).await;
-        let decision = finish(called, &mut self.store).map(|(decision,)| decision);
+        let call = async {
+            let (decision,) = hook.call_async(&mut self.store, (asked,)).await?;
+            Ok(match decision {
+                RequestDecision::Continue => None,
+                decision => Some(Box::new(decision)),
+            })
+        };
+        let called = lane.drive(call, settings.deadline).await;
+        let decision = finish(called, &mut self.store);
         (take(&mut self.store), decision)
     }
 
@@ -189,13 +201,19 @@ impl Instance {
         asked: Asked,
         settings: &Settings,
         lane: &Lane,
-    ) -> (Box<Exchange>, Result<ResponseDecision, Crash>) {
+    ) -> (Box<Exchange>, Result<Decided<ResponseDecision>, Crash>) {
         let Some(hook) = &self.response else { return (exchange, Err(not_exported())) };
         self.store.data_mut().exchange = Some(exchange);
         arm(&mut self.store, settings.deadline);
-        let called =
-            lane.drive(hook.call_async(&mut self.store, (status, asked)), settings.deadline).await;
-        let decision = finish(called, &mut self.store).map(|(decision,)| decision);
+        let call = async {
+            let (decision,) = hook.call_async(&mut self.store, (status, asked)).await?;
+            Ok(match decision {
+                ResponseDecision::Continue => None,
+                decision => Some(Box::new(decision)),
+            })
+        };
+        let called = lane.drive(call, settings.deadline).await;
+        let decision = finish(called, &mut self.store);
         (take(&mut self.store), decision)
     }
 
