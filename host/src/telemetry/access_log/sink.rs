@@ -23,8 +23,9 @@ use output::Output;
 /// not count, small enough to stay in the processor's cache.
 const HAND_OVER: usize = 16 << 10;
 
-/// What a worker keeps when it cannot hand over.
-const WORKER_LIMIT: usize = 64 << 10;
+/// What a worker keeps when it cannot hand over: the thread that has the lock may be
+/// put aside by the kernel for as long as fifty milliseconds on a busy machine.
+const WORKER_LIMIT: usize = 1 << 20;
 
 /// What waits for a disk that hiccups: half a second of lines at 50,000 a second.
 const PENDING_LIMIT: usize = 8 << 20;
@@ -188,6 +189,7 @@ impl Shared {
             self.wake.notify_one();
         }
         local.buffer.clear();
+        local.buffer.shrink_to(2 * HAND_OVER);
         local.lines = 0;
     }
 

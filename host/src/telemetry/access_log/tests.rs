@@ -250,10 +250,12 @@ fn push(writer: &Writer, route: &str) {
 fn lines_of_all_workers_arrive_in_their_order() {
     let files = Files::new();
     let log = files.open("log");
+    // So many that each worker could keep all of them: whoever has the lock may be
+    // put aside for any time.
     let workers = ["a", "b", "c"].map(|name| {
         let writer = log.writer();
         thread::spawn(move || {
-            for number in 0..2_000 {
+            for number in 0..1_000 {
                 push(&writer, &format!("{name} {number:04}"));
                 if number % 100 == 0 {
                     writer.flush();
@@ -267,10 +269,10 @@ fn lines_of_all_workers_arrive_in_their_order() {
     assert!(log.close(PATIENCE));
     assert_eq!(log.dropped(), 0);
     let routes = files.routes("log");
-    assert_eq!(routes.len(), 6_000);
+    assert_eq!(routes.len(), 3_000);
     for name in ["a", "b", "c"] {
         let of_worker: Vec<_> = routes.iter().filter(|route| route.starts_with(name)).collect();
-        assert!(of_worker.is_sorted() && of_worker.len() == 2_000);
+        assert!(of_worker.is_sorted() && of_worker.len() == 1_000);
     }
 }
 
