@@ -32,6 +32,8 @@ pub struct Options {
     pub source: Source,
     /// The plugins in the binary.
     pub bundled: &'static [Bundled],
+    /// This program, if plugins are to be compiled in processes of their own.
+    pub compiler: Option<PathBuf>,
 }
 
 /// Where the configuration comes from.

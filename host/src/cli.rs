@@ -5,6 +5,7 @@
 //! command.
 
 mod check;
+mod compile;
 mod demo;
 mod logging;
 mod output;
@@ -51,6 +52,9 @@ enum Command {
     Run(run::Arguments),
     /// Load a configuration file without serving, and print what would be done
     Check(check::Arguments),
+    // For the proxy itself.
+    #[command(hide = true)]
+    Compile(compile::Arguments),
     /// Print the JSON Schema of the configuration file, for editors
     #[command(after_help = schema::EXAMPLES)]
     Schema,
@@ -94,6 +98,7 @@ impl Command {
             Self::Proxy(arguments) => proxy::run(&arguments),
             Self::Run(arguments) => run::run(arguments),
             Self::Check(arguments) => check::run(arguments),
+            Self::Compile(arguments) => compile::run(&arguments),
             Self::Schema => schema::run(),
             Self::Plugin(command) => command.run(),
             Self::Completions { shell } => completions(shell),

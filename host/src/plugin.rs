@@ -12,6 +12,8 @@
 pub mod artifact;
 // One exchange's way through the plugins of its route.
 pub mod chain;
+// Compiling in a process of its own.
+pub mod compiler;
 // Compiling and linking, once for the process.
 pub mod engine;
 // One live store, and the calls into it.

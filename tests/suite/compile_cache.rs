@@ -60,6 +60,26 @@ async fn a_second_start_finds_what_the_first_compiled() {
 }
 
 #[tokio::test]
+async fn compiling_leaves_the_proxy_no_larger_than_finding_what_was_compiled() {
+    /// Far less than compiling the smallest plugin takes.
+    const MORE: u64 = 12 << 10;
+    let origin = Origin::http1().start().await;
+    let cache = tempfile::TempDir::new().unwrap();
+    let config = config(&origin, &format!("cache_dir = {:?}", cache.path()));
+    let start = || Proxy::with(&config).plugin("trivial.wasm", guest::TRIVIAL).start();
+
+    let mut most = Vec::new();
+    for _ in 0..2 {
+        let proxy = start().await;
+        serves(&proxy).await;
+        most.push(proxy.memory("VmHWM"));
+    }
+
+    let [compiled, found] = most[..] else { unreachable!("two starts") };
+    assert!(compiled < found + MORE, "{compiled} KiB after compiling, {found} KiB from the cache");
+}
+
+#[tokio::test]
 async fn without_a_folder_of_its_own_it_is_below_home() {
     let origin = Origin::http1().start().await;
     let proxy = Proxy::with(config(&origin, ""))

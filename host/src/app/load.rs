@@ -100,7 +100,8 @@ impl Loader {
         };
         let cache = cache.or_else(engine::default_cache_dir);
         let engine = Engine::new(cache.as_deref())
-            .map_err(|error| fatal("the Wasm engine does not start", &error))?;
+            .map_err(|error| fatal("the Wasm engine does not start", &error))?
+            .with_compiler(options.compiler);
         let ticker = Ticker::start(engine.wasmtime())
             .map_err(|error| fatal("cannot start a thread", &error))?;
         let bundled = options.bundled;

@@ -29,7 +29,8 @@ Examples:
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let source = Source::File(arguments.config);
-    let checked = App::check(Options { source, bundled: wasmgate_bundled::PLUGINS })?;
+    let checked =
+        App::check(Options { source, bundled: wasmgate_bundled::PLUGINS, compiler: None })?;
     if !checked.warnings.is_empty() {
         note(&format!("{}\n\n", checked.warnings.trim_end()));
     }

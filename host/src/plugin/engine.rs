@@ -12,6 +12,7 @@ use wasmtime::{
     PoolingAllocationConfig,
 };
 
+use super::compiler::Compiler;
 use super::instance::HostState;
 use super::interface;
 
@@ -24,6 +25,9 @@ const INSTANCES_MAX: u32 = 4096;
 pub struct Engine {
     engine: wasmtime::Engine,
     linker: Linker<HostState>,
+    /// None without a cache to share with it.
+    cache_dir: Option<PathBuf>,
+    compiler: Option<Compiler>,
 }
 
 impl Engine {
@@ -38,6 +42,7 @@ impl Engine {
                 None
             }
         });
+        let cache_dir = cache.as_ref().map(|cache| cache.directory().clone());
         let mut config = config();
         config.cache(cache);
         let pooled = {
@@ -53,7 +58,17 @@ impl Engine {
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         interface::add_to_linker(&mut linker)?;
-        Ok(Self { engine, linker })
+        Ok(Self { engine, linker, cache_dir, compiler: None })
+    }
+
+    /// Compiles in processes of its own, by the hidden command `compile` of
+    /// `program`, if there is a cache through which they can hand over what they make.
+    #[must_use]
+    pub fn with_compiler(mut self, program: Option<PathBuf>) -> Self {
+        if let (Some(program), Some(cache_dir)) = (program, &self.cache_dir) {
+            self.compiler = Some(Compiler::new(program, cache_dir.clone(), &self.engine));
+        }
+        self
     }
 
     /// The engine itself, for stores and for the ticker.
@@ -67,6 +82,9 @@ impl Engine {
     /// On threads that end with it: what compiling needs is a hundred times what it
     /// leaves, and the allocator gives a thread's memory back when it ends.
     pub fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Component> {
+        if let Some(compiler) = &self.compiler {
+            compiler.prepare(wasm)?;
+        }
         let name = |index| format!("wasmgate-compile-{index}");
         match rayon::ThreadPoolBuilder::new().thread_name(name).build() {
             Ok(threads) => threads.install(|| Component::from_binary(&self.engine, wasm)),
