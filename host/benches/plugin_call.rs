@@ -94,7 +94,7 @@ impl Bench {
                 .enable_all()
                 .build()
                 .expect("a runtime starts"),
-            registry: Registry::new(engine, ticker.clone(), no_builtins),
+            registry: Registry::new(engine, ticker.clone(), Arc::default(), no_builtins),
             lane: Lane::new(ticker),
         }
     }

@@ -11,6 +11,7 @@
 //! only that they are there and can be read is proven: whoever uses one proves what
 //! is in it, and reports at its [`Place`].
 
+mod capability;
 mod defaults;
 mod diagnostic;
 mod document;
@@ -39,6 +40,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use capability::{Capabilities, CounterQuota};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use load::{Loaded, Loader, load, parse, sidecar};
 pub use place::Place;
@@ -271,6 +273,8 @@ pub struct Plugin {
     pub name: String,
     /// Where the component comes from.
     pub source: PluginSource,
+    /// Where all these keys are written.
+    pub origin: Origin,
     /// What happens to an exchange when the plugin fails.
     pub on_failure: OnFailure,
     /// Whether instances are reused.
@@ -291,6 +295,7 @@ impl fmt::Debug for Plugin {
         f.debug_struct("Plugin")
             .field("name", &self.name)
             .field("source", &self.source)
+            .field("origin", &self.origin)
             .field("on_failure", &self.on_failure)
             .field("isolation", &self.isolation)
             .field("deadline", &self.deadline)
@@ -309,6 +314,17 @@ pub enum PluginSource {
     File(PathBuf),
 }
 
+/// Where a plugin's keys are written, and where more can be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// `[plugin.NAME]` in the main file.
+    Table,
+    /// The `NAME.toml`, if there is one, beside a plugin in the plugin directory.
+    Sidecar,
+    /// The arguments of `wasmgate proxy`.
+    CommandLine,
+}
+
 /// `on_failure`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
@@ -325,14 +341,6 @@ pub enum Isolation {
     Shared,
     /// Every exchange gets a fresh instance.
     Exchange,
-}
-
-/// `capabilities`
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Capabilities {
-    /// `files = ["DIR"]`: directories that the plugin may read, under their own
-    /// absolute path.
-    pub files: Vec<PathBuf>,
 }
 
 /// `[[route]]`

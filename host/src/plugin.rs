@@ -4,7 +4,8 @@
 //! reads it, [`artifact`] checks it and [`engine`] compiles it, and a trial
 //! [`instance`] takes its configuration. On the request path: [`chain`] calls each
 //! plugin of a route with an instance from the worker's [`instance_pool`], within
-//! its [`limits`] and its [`running_time`].
+//! its [`limits`] and its [`running_time`]. What a plugin keeps is in the
+//! [`store`].
 //!
 //! Only this module names wasmtime.
 
@@ -28,5 +29,7 @@ pub mod limits;
 pub mod registry;
 // Deadlines, and fairness between long hooks and everything else.
 pub mod running_time;
+// What plugins keep beyond their instances.
+pub mod store;
 // Says that files may have changed.
 pub mod watcher;

@@ -63,7 +63,8 @@
 //! # What a plugin may reach
 //! The exchange ([`Request`], [`Response`], [`exchange`]), facts about the
 //! connection ([`connection`]), the log ([`log`]), clocks and random numbers of
-//! the standard library. Standard output becomes log lines; the environment is
+//! the standard library; and, where the operator grants them, numbers that
+//! outlive an instance ([`counter`]). Standard output becomes log lines; the environment is
 //! empty; sockets refuse.
 
 // The generated bindings declare every import of the contract; a native build
@@ -74,6 +75,7 @@
 )]
 mod bindings;
 pub mod connection;
+pub mod counter;
 mod error;
 pub mod exchange;
 mod export;

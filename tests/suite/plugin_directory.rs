@@ -120,7 +120,12 @@ fn bad_files() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
         ("a core module", b"\0asm\x01\0\0\0".to_vec(), &["core WebAssembly module", "component"]),
         ("a component without exports", b"\0asm\x0d\0\x01\0".to_vec(), &["lifecycle"]),
         ("another contract version", read(guest::WRONG_VERSION), &["0.9.0", "0.1"]),
-        ("an import that is not granted", read(guest::UNGRANTED), &["kv"]),
+        ("an import that is not granted", read(guest::UNGRANTED), &["counter = true", "a.toml"]),
+        (
+            "an import that no host has",
+            read(guest::UNKNOWN_IMPORT),
+            &["teleport", "does not offer"],
+        ),
         ("a hook that no host knows", read(guest::UNKNOWN_HOOK), &["teleport"]),
         ("a plugin that refuses its configuration", read(guest::REFUSE_CONFIG), &["try `red`"]),
     ]

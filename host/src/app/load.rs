@@ -9,7 +9,7 @@ use std::sync::Arc;
 use wasmgate_bundled::Bundled;
 
 use super::{Options, Source, StartError};
-use crate::config::{self, Config, Diagnostic, Place, PluginSource};
+use crate::config::{self, Config, Diagnostic, Origin, Place, PluginSource};
 use crate::exchange::error::chain_text;
 use crate::listener::accept::Mode;
 use crate::listener::tls::{self, Tickets};
@@ -112,7 +112,12 @@ impl Loader {
         Ok(Self {
             source: options.source,
             builtins: bundled.iter().map(|plugin| plugin.name).collect(),
-            registry: Registry::new(Arc::new(engine), ticker.clone(), bundled_of(bundled)),
+            registry: Registry::new(
+                Arc::new(engine),
+                ticker.clone(),
+                Arc::default(),
+                bundled_of(bundled),
+            ),
             ticker,
             runtime,
             tickets: Tickets::new().map_err(|error| fatal("TLS does not start", &error))?,
@@ -262,7 +267,10 @@ impl Loader {
         let sidecar = file.with_extension("toml");
         let spec = match sidecar.is_file() {
             true => config::sidecar(&sidecar, &name, file),
-            false => Ok(config::Plugin::with_defaults(&*name, PluginSource::File(file.to_owned()))),
+            false => Ok(config::Plugin {
+                origin: Origin::Sidecar,
+                ..config::Plugin::with_defaults(&*name, PluginSource::File(file.to_owned()))
+            }),
         };
         let spec = match spec {
             Ok(spec) => spec,

@@ -11,8 +11,8 @@ use super::output::Failure;
 use super::run::serve;
 use crate::app::Source;
 use crate::config::{
-    AccessLog, Cluster, Config, Endpoint, Listener, LogTarget, Matcher, Plugin, PluginSource,
-    PluginUse, Route,
+    AccessLog, Cluster, Config, Endpoint, Listener, LogTarget, Matcher, Origin, Plugin,
+    PluginSource, PluginUse, Route,
 };
 
 /// Runs a proxy that needs no configuration file: one listener, and every request
@@ -105,7 +105,9 @@ fn plugins(sources: &[PluginSource]) -> (BTreeMap<String, Plugin>, Vec<PluginUse
             .chain(numbered)
             .find(|name| names.insert(name.clone()))
             .expect("numbers do not end before plugins do");
-        plugins.insert(name.clone(), Plugin::with_defaults(name.clone(), source.clone()));
+        let mut plugin = Plugin::with_defaults(name.clone(), source.clone());
+        plugin.origin = Origin::CommandLine;
+        plugins.insert(name.clone(), plugin);
         chain.push(PluginUse { name, config: None });
     }
     (plugins, chain)

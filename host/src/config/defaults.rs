@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     AccessLog, Admin, Balance, Capabilities, Cluster, Config, Endpoint, Isolation, Limits,
-    Listener, LogTarget, OnFailure, Plugin, PluginSource, Timeouts, UpstreamHost, scalar,
+    Listener, LogTarget, OnFailure, Origin, Plugin, PluginSource, Timeouts, UpstreamHost, scalar,
 };
 
 /// No listeners, no routes; all else as without a file.
@@ -147,6 +147,7 @@ impl Plugin {
         Self {
             name: name.into(),
             source,
+            origin: Origin::Table,
             // A firewall that failed must not let everything pass.
             on_failure: OnFailure::Closed,
             // A hundred times cheaper than a fresh instance.

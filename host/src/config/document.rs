@@ -127,6 +127,10 @@ impl<'a> Value<'a> {
         read(self.text(expected)?).map_err(|invalid| self.invalid(invalid)).ok()
     }
 
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.inner, DeValue::Table(_))
+    }
+
     pub(super) fn boolean(&self) -> Option<bool> {
         match self.inner {
             DeValue::Boolean(value) => Some(*value),

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
+use super::capability::CapabilitiesFile;
+
 /// The configuration of wasmgate.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, title = "wasmgate.toml")]
@@ -249,7 +251,7 @@ pub(super) struct Plugin {
     deadline: Option<Duration>,
     /// Memory of one instance; 64KiB to 4GiB.
     memory: Option<Size>,
-    capabilities: Option<Capabilities>,
+    capabilities: Option<CapabilitiesFile>,
     /// Handed to the plugin. Wherever it takes a string, `{ env = "NAME" }` stands for
     /// an environment variable and `{ file = "PATH" }` for a file's contents.
     config: Option<Map<String, Value>>,
@@ -275,15 +277,6 @@ pub(super) enum Isolation {
     Shared,
     /// Never.
     Exchange,
-}
-
-/// What a plugin may use beyond what every plugin may.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "describes the file, holds no data")]
-pub(super) struct Capabilities {
-    /// Directories that it may read, under their own absolute paths.
-    files: Option<Vec<String>>,
 }
 
 /// Which requests go to which cluster through which plugins. All conditions that are

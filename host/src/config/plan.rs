@@ -107,11 +107,7 @@ fn plugin(plugin: &Plugin) -> [String; 3] {
         show_duration(plugin.deadline),
         show_size(plugin.memory),
     ];
-    if !plugin.capabilities.files.is_empty() {
-        let files: Vec<String> =
-            plugin.capabilities.files.iter().map(|path| path.display().to_string()).collect();
-        terms.push(format!("reads {}", files.join(" ")));
-    }
+    terms.extend(plugin.capabilities.show());
     [plugin.name.clone(), source, terms.join(", ")]
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::file::File;
 use super::units::{show_duration, show_size};
-use super::{Admin, Cluster, Config, Limits, Plugin, PluginSource, Timeouts};
+use super::{Admin, Cluster, Config, CounterQuota, Limits, Plugin, PluginSource, Timeouts};
 
 /// The schema (draft 2020-12), with the configuration schemas of the bundled
 /// plugins: pairs of a name and its schema.
@@ -87,6 +87,7 @@ fn add_defaults(schema: &mut Value) {
         ("/$defs/Plugin/properties/deadline", time(plugin.deadline)),
         ("/$defs/Plugin/properties/memory", json!(show_size(plugin.memory))),
         ("/$defs/Plugin/properties/config", json!({})),
+        ("/$defs/CounterQuota/properties/names", json!(CounterQuota::default().names)),
     ];
     for (pointer, default) in defaults {
         if let Some(Value::Object(property)) = schema.pointer_mut(pointer) {

@@ -12,7 +12,7 @@ use wasmtime::wasmparser::{Parser, Payload};
 
 use super::engine::Engine;
 use super::instance::HostState;
-use super::interface::{CONTRACT, HOOKS, OFFERED};
+use super::interface::{CONTRACT, HOOKS, INTERFACES, Interface, offered};
 
 /// The custom section in which a component describes itself.
 pub const MANIFEST_SECTION: &str = "wasmgate:plugin";
@@ -115,7 +115,8 @@ pub enum ArtifactError {
     /// A capability that this host does not have.
     #[error(
         "it imports `{import}`, which this version of wasmgate does not offer \
-         (it offers {}, and WASI 0.2 without wasi:http)", OFFERED.join(", ")
+         (it offers {}, and WASI 0.2 without wasi:http)",
+        names(INTERFACES)
     )]
     UnknownImport {
         /// As written in the component.
@@ -172,6 +173,19 @@ impl Artifact {
     }
 }
 
+impl Artifact {
+    /// The interfaces it imports that the operator has to grant.
+    pub fn needs(&self) -> impl Iterator<Item = &'static Interface> {
+        let imported = self.imports.iter().filter_map(|import| offered(contract_name(import)?.0));
+        imported.filter(|interface| interface.grant.is_some())
+    }
+}
+
+fn names(interfaces: &[Interface]) -> String {
+    let names: Vec<&str> = interfaces.iter().map(|interface| interface.name).collect();
+    names.join(", ")
+}
+
 fn exports(component: &Component, found: &[(&str, String)]) -> Result<Exports, ArtifactError> {
     let function = |hook: &str, function: &str| {
         let (_, name) = found.iter().find(|(known, _)| *known == hook)?;
@@ -211,7 +225,7 @@ fn check_import(import: &str) -> Result<(), ArtifactError> {
     ];
     if let Some((interface, version)) = contract_name(import) {
         check_version(version)?;
-        if OFFERED.contains(&interface) {
+        if offered(interface).is_some() {
             return Ok(());
         }
     } else if WASI.iter().any(|known| import.starts_with(known)) {

@@ -18,6 +18,7 @@ use super::interface::wasi::Wasi;
 use super::limits::{HOSTCALL_BYTES_MAX, LogAllowance, MemoryLimit};
 use super::registry::Settings;
 use super::running_time::{Budget, Lane};
+use super::store::Services;
 use crate::exchange::Exchange;
 
 /// What the host functions of one instance see.
@@ -28,6 +29,8 @@ pub struct HostState {
     pub(super) exchange: Option<Box<Exchange>>,
     pub(super) allowance: Arc<LogAllowance>,
     pub(super) files: Arc<[PathBuf]>,
+    /// What the plugin was granted.
+    pub(super) services: Arc<Services>,
     pub(super) wasi: Wasi,
     memory: MemoryLimit,
     budget: Budget,
@@ -133,6 +136,7 @@ impl Instance {
                 exchange: None,
                 allowance: Arc::clone(&settings.allowance),
                 files: Arc::clone(&settings.files),
+                services: Arc::clone(&settings.services),
                 wasi: Wasi::default(),
                 memory: MemoryLimit::new(settings.memory),
                 budget: Budget::default(),

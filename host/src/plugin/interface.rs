@@ -2,7 +2,8 @@
 //! plugin may import.
 //!
 //! Each file implements the generated `Host` trait on [`HostState`] and nothing
-//! else; none of them knows of HTTP connections, workers or the configuration.
+//! else; none of them knows of HTTP connections or workers. [`INTERFACES`] lists
+//! them, with what the operator has to grant for each.
 
 /// Generated from `wit/`; see there for what everything means.
 #[allow(
@@ -27,6 +28,7 @@ pub mod bindings {
 
 mod annotate;
 mod connection;
+mod counter;
 mod exchange;
 mod log;
 pub mod wasi;
@@ -34,10 +36,61 @@ pub mod wasi;
 use wasmtime::component::{HasSelf, Linker};
 
 use super::instance::HostState;
+use crate::config::Capabilities;
 
-/// The interfaces of `wasmgate:plugin` that this host offers, and those that it
-/// calls: for telling a misspelt or a newer one from one that is known.
-pub const OFFERED: &[&str] = &["types", "exchange", "connection", "annotate", "log"];
+/// An interface that plugins may import.
+pub struct Interface {
+    /// Its name in `wit/`.
+    pub name: &'static str,
+    /// What opens it; none = every plugin may.
+    pub grant: Option<Grant>,
+    link: fn(&mut Linker<HostState>) -> wasmtime::Result<()>,
+}
+
+/// What the operator writes to open an interface.
+pub struct Grant {
+    /// A key of `capabilities` and the plainest value that grants something.
+    pub line: &'static str,
+    /// Whether these grant it.
+    pub given: fn(&Capabilities) -> bool,
+}
+
+macro_rules! interfaces {
+    ($($name:literal => $module:ident $(if $key:ident = $value:literal)?;)*) => {
+        /// Every interface of the contract that this host offers.
+        pub const INTERFACES: &[Interface] = &[$(Interface {
+            name: $name,
+            grant: interfaces!(@grant $($key = $value)?),
+            link: |linker| {
+                bindings::wasmgate::plugin::$module::add_to_linker::<_, HasSelf<HostState>>(
+                    linker,
+                    |state| state,
+                )
+            },
+        }),*];
+    };
+    (@grant) => { None };
+    (@grant $key:ident = $value:literal) => {
+        Some(Grant {
+            line: concat!(stringify!($key), " = ", $value),
+            given: |capabilities| capabilities.$key != Default::default(),
+        })
+    };
+}
+
+interfaces! {
+    "types" => types;
+    "exchange" => exchange;
+    "connection" => connection;
+    "annotate" => annotate;
+    "log" => log;
+    "counter" => counter if counter = "true";
+}
+
+/// The interface of that name.
+pub fn offered(name: &str) -> Option<&'static Interface> {
+    INTERFACES.iter().find(|interface| interface.name == name)
+}
 
 /// The hooks that this host calls, `lifecycle` included.
 pub const HOOKS: &[&str] = &["lifecycle", "request", "response", "complete"];
@@ -48,11 +101,5 @@ pub const CONTRACT: (u64, u64) = (0, 1);
 
 /// Links every interface of the contract.
 pub fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
-    type State = HasSelf<HostState>;
-    use bindings::wasmgate::plugin;
-    plugin::types::add_to_linker::<_, State>(linker, |state| state)?;
-    plugin::exchange::add_to_linker::<_, State>(linker, |state| state)?;
-    plugin::connection::add_to_linker::<_, State>(linker, |state| state)?;
-    plugin::annotate::add_to_linker::<_, State>(linker, |state| state)?;
-    plugin::log::add_to_linker::<_, State>(linker, |state| state)
+    INTERFACES.iter().try_for_each(|interface| (interface.link)(linker))
 }

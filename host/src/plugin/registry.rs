@@ -4,6 +4,9 @@
 //! A plugin that cannot be loaded changes nothing: the one that was loaded before
 //! under the same name and configuration keeps serving, and the error says why.
 
+// What a component imports against what its plugin was granted.
+mod grant;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,12 +16,15 @@ use std::time::Duration;
 use http::HeaderName;
 use thiserror::Error;
 
+pub use grant::Ungranted;
+
 use super::artifact::{Artifact, ArtifactError, Digest, digest};
 use super::engine::Engine;
 use super::instance::{Crash, Instance};
 use super::interface::bindings::exports::wasmgate::plugin::lifecycle;
 use super::limits::{CrashBudget, LogAllowance};
 use super::running_time::{Lane, Ticker};
+use super::store::{Services, Store};
 use crate::config::{self, Isolation, OnFailure, PluginSource};
 
 /// A component with its configuration, ready to be called.
@@ -53,6 +59,8 @@ pub struct Settings {
     pub memory: u64,
     /// Readable directories.
     pub files: Arc<[PathBuf]>,
+    /// What it was granted, ready to use.
+    pub services: Arc<Services>,
     /// JSON for `configure`.
     pub config: Arc<str>,
     /// Log lines that it may still write.
@@ -103,6 +111,9 @@ pub enum LoadError {
     /// The component.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
+    /// It imports what it may not use.
+    #[error(transparent)]
+    Ungranted(#[from] Ungranted),
     /// The trial instance crashed.
     #[error("it does not start: {0}")]
     Start(String),
@@ -139,6 +150,7 @@ type Bundled = Box<dyn Fn(&str) -> Result<&'static [u8], LoadError> + Send>;
 pub struct Registry {
     engine: Arc<Engine>,
     lane: Lane,
+    store: Arc<Store>,
     bundled: Bundled,
     artifacts: HashMap<Digest, Arc<Artifact>>,
     loaded: Vec<(config::Plugin, Arc<Plugin>)>,
@@ -149,11 +161,13 @@ impl Registry {
     pub fn new(
         engine: Arc<Engine>,
         ticker: Ticker,
+        store: Arc<Store>,
         bundled: impl Fn(&str) -> Result<&'static [u8], LoadError> + Send + 'static,
     ) -> Self {
         Self {
             engine,
             lane: Lane::new(ticker),
+            store,
             bundled: Box::new(bundled),
             artifacts: HashMap::new(),
             loaded: Vec::new(),
@@ -200,6 +214,7 @@ impl Registry {
             Some(artifact) => Arc::clone(artifact),
             None => Arc::new(Artifact::load(&self.engine, &wasm)?),
         };
+        grant::check(&artifact, spec)?;
         let plugin = self.trial(&artifact, spec).await?;
         self.artifacts.insert(digest, artifact);
         Ok(Arc::new(plugin))
@@ -222,8 +237,10 @@ impl Registry {
         spec: &config::Plugin,
     ) -> Result<Plugin, LoadError> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        let name: Arc<str> = spec.name.as_str().into();
         let settings = Settings {
-            name: spec.name.as_str().into(),
+            services: Arc::new(self.store.services(&name, &spec.capabilities)),
+            name,
             source: spec.source.clone(),
             on_failure: spec.on_failure,
             isolation: spec.isolation,

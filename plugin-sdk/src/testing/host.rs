@@ -1,6 +1,8 @@
 //! The host's functions as a native test sees them. Names and signatures are
 //! those of the generated imports.
 
+pub(crate) mod counter;
+
 use std::cell::RefCell;
 
 use super::Exchange;

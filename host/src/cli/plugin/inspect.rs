@@ -60,6 +60,7 @@ fn as_json(artifact: &Artifact) -> String {
         "contract": contract(),
         "hooks": artifact.hooks,
         "imports": artifact.imports,
+        "grants": grants(artifact),
         "size": artifact.size,
         "sha256": artifact::hex(&artifact.digest),
         "schema": manifest.schema,
@@ -82,6 +83,13 @@ fn as_text(artifact: &Artifact) -> String {
     for (index, line) in imports.iter().enumerate() {
         rows.push(row(if index == 0 { "imports" } else { "" }, line.clone()));
     }
+    rows.push(row(
+        "needs",
+        match grants(artifact).as_slice() {
+            [] => "no grant".to_owned(),
+            grants => format!("capabilities = {{ {} }}", grants.join(", ")),
+        },
+    ));
     rows.push(row("size", format!("{} ({} octets)", size(artifact.size), artifact.size)));
     rows.push(row("sha256", artifact::hex(&artifact.digest)));
     // What the plugin says of itself reaches the terminal.
@@ -94,6 +102,11 @@ fn as_text(artifact: &Artifact) -> String {
         None => "  the plugin does not say\n".to_owned(),
     });
     text
+}
+
+/// What the operator has to write below `capabilities`.
+fn grants(artifact: &Artifact) -> Vec<&'static str> {
+    artifact.needs().filter_map(|interface| Some(interface.grant.as_ref()?.line)).collect()
 }
 
 fn configuration(schema: &Value) -> String {

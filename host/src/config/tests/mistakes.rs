@@ -290,12 +290,18 @@ fn plugins_that_cannot_work() {
     assert!(with("deadline = \"2m\"").contains("not between 1ms and 1m"));
     assert!(with("memory = \"1KiB\"").contains("not between 64KiB and 4GiB"));
     assert_eq!(
+        with("capabilities = { counter = 1 }"),
+        "12:28 `plugin.p.capabilities.counter`: expected true or false"
+    );
+    assert!(with("capabilities = { counter = { names = 0 } }").contains("0 is not between 1 and"));
+    assert!(with("capabilities = { counter = { name = 1 } }").contains("did you mean `names`?"));
+    assert_eq!(
         with("capabilities = { file = [] }"),
         "12:18 capability `file` is not available in this version (did you mean `files`?)"
     );
     assert_eq!(
-        with("capabilities = { kv = true }"),
-        "12:18 capability `kv` is not available in this version (capabilities that can be granted: `files`)"
+        with("capabilities = { teleport = true }"),
+        "12:18 capability `teleport` is not available in this version (capabilities that can be granted: `files`, `counter`)"
     );
     assert_eq!(
         with("config = { a = { env = \"WASMGATE_TEST_UNSET\" } }"),

@@ -9,7 +9,7 @@ use crate::config::schema;
 
 /// Every table: where an unknown key is written to be told its keys, and its
 /// definition in the schema.
-const TABLES: [(&str, &str); 13] = [
+const TABLES: [(&str, &str); 14] = [
     ("", ""),
     ("[admin]", "Admin"),
     ("[access_log]", "AccessLog"),
@@ -23,6 +23,7 @@ const TABLES: [(&str, &str); 13] = [
     ("[cluster.x]\nendpoints.qqqqqqqq", "WeightedEndpoint"),
     ("[[route]]\nplugins.qqqqqqqq", "ConfiguredUse"),
     ("[plugin.x.capabilities]", "Capabilities"),
+    ("[plugin.x.capabilities.counter]", "CounterQuota"),
 ];
 
 fn keys_of(schema: &Value, definition: &str) -> BTreeSet<String> {

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::config::diagnostic::Diagnostic;
 use crate::config::document::{Table, Value};
 use crate::config::place::{Place, Places};
 use crate::config::scalar::{self, Invalid};
-use crate::config::{Capabilities, Isolation, OnFailure, Plugin, PluginSource, secret, suggest};
+use crate::config::{
+    Capabilities, Isolation, OnFailure, Origin, Plugin, PluginSource, secret, suggest,
+};
 
 /// Every plugin's name; none = it is wrong.
 pub(super) type Named = BTreeMap<String, Option<Plugin>>;
@@ -105,7 +106,7 @@ fn settings(name: &str, mut table: Table<'_>, places: &mut Places) -> Option<Set
     let memory = table.get("memory").and_then(|value| value.size(64 << 10..=4 << 30));
     let capabilities = table.table("capabilities").map(|table| {
         places.insert(Place::PluginCapabilities(name.to_owned()), table.span.clone());
-        capabilities(table)
+        Capabilities::read(table)
     });
     let config = table.get("config").map(|value| {
         places.insert(Place::PluginConfig(name.to_owned()), value.span.clone());
@@ -126,24 +127,6 @@ fn settings(name: &str, mut table: Table<'_>, places: &mut Places) -> Option<Set
     })
 }
 
-const CAPABILITIES: [&str; 1] = ["files"];
-
-fn capabilities(mut table: Table<'_>) -> Capabilities {
-    let mut files = Vec::new();
-    if let Some(items) = table.get("files").and_then(|value| value.list("a list of directories")) {
-        files = items.iter().filter_map(Value::directory).collect();
-    }
-    for (name, span, _) in table.entries() {
-        if !CAPABILITIES.contains(&name) {
-            let message =
-                format!("capability `{}` is not available in this version", name.escape_debug());
-            let help = suggest::help(name, "capabilities that can be granted", CAPABILITIES);
-            table.context.push(Diagnostic::error(message).at(span).help(help));
-        }
-    }
-    Capabilities { files }
-}
-
 /// The plugin `name` from the file `wasm`, with the keys of the table of its
 /// sidecar file.
 pub(super) fn sidecar(mut table: Table<'_>, name: &str, wasm: &Path) -> Option<Plugin> {
@@ -155,6 +138,7 @@ pub(super) fn sidecar(mut table: Table<'_>, name: &str, wasm: &Path) -> Option<P
     }
     let settings = settings(name, table, &mut Places::default())?;
     let mut plugin = Plugin::with_defaults(name, PluginSource::File(wasm.to_owned()));
+    plugin.origin = Origin::Sidecar;
     settings.apply(&mut plugin);
     Some(plugin)
 }

@@ -1,4 +1,4 @@
-//! Imports a capability that no host has: `wasmgate:plugin/kv`.
+//! Imports a capability, with which nothing more is tried than to be loaded.
 
 #[allow(
     unsafe_code,
@@ -19,11 +19,11 @@ mod bindings {
                 }
                 configure: func(config: string) -> result<subscription, string>;
             }
-            interface kv {
-                get: func(key: string) -> option<list<u8>>;
+            interface counter {
+                get: func(name: string) -> s64;
             }
             world guest {
-                import kv;
+                import counter;
                 export lifecycle;
             }
         ",
@@ -39,7 +39,7 @@ struct Guest;
 
 impl bindings::exports::wasmgate::plugin::lifecycle::Guest for Guest {
     fn configure(config: String) -> Result<Subscription, String> {
-        let _ = bindings::wasmgate::plugin::kv::get(&config);
+        let _ = bindings::wasmgate::plugin::counter::get(&config);
         Ok(Subscription { request_headers: Vec::new(), response_headers: Vec::new() })
     }
 }
