@@ -283,6 +283,10 @@ pub struct Plugin {
     pub deadline: Duration,
     /// Linear memory of one instance, in bytes.
     pub memory: u64,
+    /// What happens to a body that is larger than the plugin wants to see whole.
+    pub body_over_limit: BodyOverLimit,
+    /// Octets of a body that the plugin may ask for at once, or hold.
+    pub body_limit: u32,
     /// What the plugin may import beyond the baseline.
     pub capabilities: Capabilities,
     /// Handed to `configure`, secrets resolved. Always an object.
@@ -300,6 +304,8 @@ impl fmt::Debug for Plugin {
             .field("isolation", &self.isolation)
             .field("deadline", &self.deadline)
             .field("memory", &self.memory)
+            .field("body_over_limit", &self.body_over_limit)
+            .field("body_limit", &self.body_limit)
             .field("capabilities", &self.capabilities)
             .finish_non_exhaustive()
     }
@@ -341,6 +347,17 @@ pub enum Isolation {
     Shared,
     /// Every exchange gets a fresh instance.
     Exchange,
+}
+
+/// `body_over_limit`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyOverLimit {
+    /// The exchange is answered 413, or 502 if it is the response's body.
+    Refuse,
+    /// The plugin sees nothing of it.
+    Pass,
+    /// The plugin sees its beginning.
+    Truncate,
 }
 
 /// `[[route]]`

@@ -94,8 +94,59 @@ pub struct Exchange {
     pub cluster: Option<Arc<str>>,
     /// The response's head, once there is one.
     pub response: Option<ResponseHead>,
+    /// What plugins know of the two bodies, and want to see of them.
+    pub bodies: Bodies,
     /// What plugins keep and say.
     pub notes: Notes,
+}
+
+/// The two bodies of an exchange, as far as plugins are concerned.
+#[derive(Debug, Default)]
+pub struct Bodies {
+    /// Whether the request has one.
+    pub of_request: bool,
+    /// Fields after the request's body, while the plugin is called that sees its
+    /// last part.
+    pub request_trailers: Option<Box<HeaderMap>>,
+    /// Likewise after the response's.
+    pub response_trailers: Option<Box<HeaderMap>>,
+    /// What plugins want to see of this exchange, instead of what they always do.
+    pub selected: Vec<Selected>,
+}
+
+/// How much a plugin wants to see of one body of one exchange.
+#[derive(Debug)]
+pub struct Selected {
+    /// The plugin's configured name.
+    pub plugin: Arc<str>,
+    /// Whose body.
+    pub of: Message,
+    /// How much.
+    pub mode: Mode,
+}
+
+/// The two messages of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// From the client.
+    Request,
+    /// To the client.
+    Response,
+}
+
+/// How much of a body a plugin wants to see; `body-mode` of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing.
+    None,
+    /// So many octets of its beginning, in one call.
+    First(u32),
+    /// All of it, in one call, if it has no more octets than these.
+    Whole(u32),
+    /// Piece by piece, of which so many octets may be held.
+    Chunks(u32),
+    /// Piece by piece, unchanged.
+    Watch,
 }
 
 /// The head of a response on its way to the client.

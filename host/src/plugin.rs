@@ -4,11 +4,13 @@
 //! reads it, [`artifact`] checks it and [`engine`] compiles it, and a trial
 //! [`instance`] takes its configuration. On the request path: [`chain`] calls each
 //! plugin of a route with an instance from the worker's [`instance_pool`], within
-//! its [`limits`] and its [`running_time`]. What a plugin keeps is in the
-//! [`store`].
+//! its [`limits`] and its [`running_time`]; a [`body`] passes those that want to
+//! see it. What a plugin keeps is in the [`store`].
 //!
 //! Only this module names wasmtime.
 
+// A body on its way through the plugins that want to see it.
+pub mod body;
 // The bytes of a component, checked, compiled and linked.
 pub mod artifact;
 // One exchange's way through the plugins of its route.

@@ -4,6 +4,8 @@
 //! that can be read in [`handle`]; an error at any of them becomes a response in
 //! one place, and passes the plugins like every other response.
 
+// Bodies that plugins want to see.
+mod bodies;
 // The response's body, and the end of the exchange with it.
 pub mod body;
 // The access log's line, the `complete` hooks.
@@ -15,22 +17,24 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
 use crate::config::{Balance, HashKey};
 use crate::exchange::body::{ClientBody, Meter, RequestBody};
-use crate::exchange::{Error, ErrorKind, Exchange, ResponseHead};
+use crate::exchange::{Error, ErrorKind, Exchange, Message, ResponseHead};
 use crate::http::connection::{Active, Client};
 use crate::http::head::{self, Head};
 use crate::http::{forward, normalize, respond};
+use crate::plugin::body::Stop;
 use crate::plugin::chain::{Chosen, Passage, Run};
 use crate::router::RequestView;
 use crate::snapshot::{LocalRoute, LocalSnapshot};
 use crate::upstream::balance::hash_key;
 use crate::upstream::client::{self, Attempts, Call, Reply, UpstreamBody};
 use crate::upstream::cluster::LocalCluster;
-use body::{Content, ResponseBody};
+use body::{Content, ResponseBody, bodiless};
 use finish::Finish;
 
 /// Handles one exchange.
@@ -78,6 +82,12 @@ pub async fn handle(client: &Rc<Client>, mut request: Request<Incoming>) -> Resp
             }
         }
     }
+    if finish.wants_body(Message::Response) && !matches!(content, Content::Tunnel(_)) {
+        // Boxed, like everything rare: its state would be a part of every exchange's.
+        let passed = Box::pin(bodies::response(exchange, content, &mut finish, &worker.lane)).await;
+        exchange = passed.0;
+        content = passed.1.unwrap_or_else(|error| fail(&mut exchange, error, &mut finish));
+    }
     send(exchange, content, finish)
 }
 
@@ -105,6 +115,7 @@ async fn answer(
     exchange.cluster = Some(std::sync::Arc::clone(&route.cluster.name));
     let mut cluster = &route.cluster;
     if !route.chain.is_empty() {
+        exchange.bodies.of_request = !incoming.is_end_stream();
         let (back, passage) = finish
             .pass_request(Rc::clone(&route.chain), exchange, &**snapshot, &client.worker.lane)
             .await;
@@ -113,26 +124,67 @@ async fn answer(
             Passage::Forward => {}
             Passage::Failed(error) => return (exchange, Err(error)),
             Passage::Answer(response) => {
-                let (parts, body) = response.into_parts();
-                exchange.response =
-                    Some(ResponseHead { status: parts.status, headers: parts.headers });
-                return (exchange, Ok(Content::Full(body)));
+                let content = answered(&mut exchange, response);
+                return (exchange, Ok(content));
             }
         }
-        if let Err(error) = renormalize(&mut exchange) {
+        (route, cluster) = destination(snapshot, &mut exchange, route, finish);
+    }
+    let patience = snapshot.shared.config.timeouts.body;
+    let body = request_body(&exchange, incoming, route.body_bytes, patience, client);
+    let (mut body, meter) = match body {
+        Ok(body) => body,
+        Err(error) => return (exchange, Err(error)),
+    };
+    finish.meter(meter.clone());
+    if finish.wants_body(Message::Request)
+        && let RequestBody::Client(of_client) = body
+    {
+        // Boxed, like everything rare: its state would be a part of every exchange's.
+        let lane = &client.worker.lane;
+        let (back, passed) = Box::pin(bodies::request(exchange, of_client, finish, lane)).await;
+        exchange = back;
+        body = match passed {
+            Ok(body) => body,
+            Err(stop) => return stopped(exchange, stop),
+        };
+        (route, cluster) = destination(snapshot, &mut exchange, route, finish);
+        if let Err(error) = bound(meter.as_deref(), route) {
             return (exchange, Err(error));
         }
-        match finish.run().and_then(Run::destination) {
-            Some(Chosen::Cluster(index)) => cluster = snapshot.cluster_at(index),
-            Some(Chosen::Route(index)) => {
-                route = snapshot.route_at(index);
-                cluster = &route.cluster;
-                exchange.cluster = Some(std::sync::Arc::clone(&cluster.name));
-            }
-            None => {}
-        }
     }
-    forward(client, route, cluster, exchange, incoming, wanted, finish).await
+    if finish.has_plugins()
+        && let Err(error) = renormalize(&mut exchange)
+    {
+        return (exchange, Err(error));
+    }
+    let call = (body, meter);
+    forward(client, route, cluster, exchange, call, wanted, finish).await
+}
+
+/// A plugin's response takes the place of an endpoint's.
+fn answered(exchange: &mut Exchange, response: Response<Bytes>) -> Content {
+    let (parts, body) = response.into_parts();
+    exchange.response = Some(ResponseHead { status: parts.status, headers: parts.headers });
+    Content::Full(body)
+}
+
+/// Where plugins sent the exchange, or where its route does.
+fn destination<'a>(
+    snapshot: &'a LocalSnapshot,
+    exchange: &mut Exchange,
+    route: &'a LocalRoute,
+    finish: &Finish,
+) -> (&'a LocalRoute, &'a Rc<LocalCluster>) {
+    match finish.run().and_then(Run::destination) {
+        Some(Chosen::Cluster(index)) => (route, snapshot.cluster_at(index)),
+        Some(Chosen::Route(index)) => {
+            let route = snapshot.route_at(index);
+            exchange.cluster = Some(std::sync::Arc::clone(&route.cluster.name));
+            (route, &route.cluster)
+        }
+        None => (route, &route.cluster),
+    }
 }
 
 /// A plugin may have made a path of what the client sent; what could climb out of
@@ -186,18 +238,11 @@ async fn forward(
     route: &LocalRoute,
     cluster: &Rc<LocalCluster>,
     mut exchange: Box<Exchange>,
-    incoming: Incoming,
+    (body, meter): (RequestBody, Option<Rc<Meter>>),
     wanted: Wanted,
     finish: &mut Finish,
 ) -> (Box<Exchange>, Result<Content, Error>) {
     let deadlines = &client.worker.deadlines;
-    let patience = finish.snapshot().shared.config.timeouts.body;
-    let (body, meter) = match request_body(&exchange, incoming, route.body_bytes, patience, client)
-    {
-        Ok(body) => body,
-        Err(error) => return (exchange, Err(error)),
-    };
-    finish.meter(meter.clone());
     let mut headers = match finish.reads_request_later() {
         true => exchange.headers.clone(),
         false => std::mem::take(&mut exchange.headers),
@@ -222,16 +267,40 @@ async fn forward(
     let mut attempts = Attempts::default();
     finish.upstream_begins();
     finish.hold(exchange);
-    let sent = client::send(cluster, call, deadlines, &mut attempts).await;
-    let mut exchange = finish.release();
+    let slot = finish.shared();
+    let send = client::send(cluster, call, deadlines, &mut attempts);
+    let sent = bodies::or_stop(slot.as_deref(), send).await;
+    let mut exchange = finish.release().await;
     finish.upstream_ended(attempts, sent.is_ok());
-    let result = match sent {
+    match sent {
         Ok(reply) => {
-            receive(&mut exchange, cluster, reply, on_upgrade.filter(|_| upgrade.is_some()))
+            let on_upgrade = on_upgrade.filter(|_| upgrade.is_some());
+            let received = receive(&mut exchange, cluster, reply, on_upgrade);
+            (exchange, received)
         }
-        Err(error) => Err(error),
-    };
-    (exchange, result)
+        Err(stop) => stopped(exchange, stop),
+    }
+}
+
+/// What a request comes to that did not get to the end of its way.
+fn stopped(mut exchange: Box<Exchange>, stop: Stop) -> (Box<Exchange>, Result<Content, Error>) {
+    match stop {
+        Stop::Failed(error) => (exchange, Err(error)),
+        Stop::Answer(response) => {
+            let content = answered(&mut exchange, response);
+            (exchange, Ok(content))
+        }
+    }
+}
+
+/// The bound on the body of a route that was chosen while the body came.
+fn bound(meter: Option<&Meter>, route: &LocalRoute) -> Result<(), Error> {
+    let (Some(meter), Some(limit)) = (meter, route.body_bytes) else { return Ok(()) };
+    meter.limit.set(limit);
+    match meter.bytes.get() > limit {
+        true => Err(Error::new(ErrorKind::BodyTooLarge, "the body exceeds its new route's limit")),
+        false => Ok(()),
+    }
 }
 
 /// From an endpoint's response to the head and the content of ours.
@@ -279,8 +348,6 @@ fn request_body(
     patience: std::time::Duration,
     client: &Rc<Client>,
 ) -> Result<(RequestBody, Option<Rc<Meter>>), Error> {
-    use http_body::Body as _;
-
     if incoming.is_end_stream() {
         return Ok((RequestBody::Empty, None));
     }
@@ -357,7 +424,10 @@ fn send(
             }
             return tunnel::open(*tunnel, status, headers, exchange, finish);
         }
-        Content::Full(_) if bodiless(status) => Content::Full(Bytes::new()),
+        Content::Full(_) | Content::InHand(_) | Content::Passing(_) if bodiless(status) => {
+            headers.remove(header::CONTENT_LENGTH);
+            Content::Full(Bytes::new())
+        }
         Content::Tunnel(_) => Content::Full(Bytes::new()),
         other => other,
     };
@@ -368,13 +438,6 @@ fn send(
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-/// Statuses that have no body (RFC 9110, section 6.4.1).
-fn bodiless(status: StatusCode) -> bool {
-    status.is_informational()
-        || status == StatusCode::NO_CONTENT
-        || status == StatusCode::NOT_MODIFIED
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub struct Worker {
     /// Bounds on every wait.
     pub deadlines: Rc<Deadlines>,
     /// Where overrunning hooks queue.
-    pub lane: Lane,
+    pub lane: Rc<Lane>,
     /// Makes request ids.
     pub ids: RequestIds,
     /// What the worker counts.
@@ -54,7 +54,7 @@ impl Worker {
         Rc::new(Self {
             index,
             deadlines: Rc::default(),
-            lane: Lane::new(ticker),
+            lane: Rc::new(Lane::new(ticker)),
             ids: RequestIds::default(),
             counters,
             snapshot: RefCell::new(LocalSnapshot::new(snapshot, None, index as u64)),

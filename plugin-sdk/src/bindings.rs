@@ -51,7 +51,7 @@ pub mod request {
         pub_export_macro: true,
         default_bindings_module: "plugin_sdk::__private::request",
     });
-    pub use exports::wasmgate::plugin::request::{Decision, Destination, Edits, Guest};
+    pub use exports::wasmgate::plugin::request::{Decision, Guest};
 }
 
 pub mod response {
@@ -67,7 +67,39 @@ pub mod response {
         pub_export_macro: true,
         default_bindings_module: "plugin_sdk::__private::response",
     });
-    pub use exports::wasmgate::plugin::response::{Decision, Edits, Guest};
+    pub use exports::wasmgate::plugin::response::{Decision, Guest};
+}
+
+pub mod request_body {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "
+            package wasmgate:sdk-request-body;
+            world request-body-hook { export wasmgate:plugin/request-body@0.1.0; }
+        ",
+        with: {
+            "wasmgate:plugin/types@0.1.0": crate::bindings::imports::wasmgate::plugin::types,
+        },
+        pub_export_macro: true,
+        default_bindings_module: "plugin_sdk::__private::request_body",
+    });
+    pub use exports::wasmgate::plugin::request_body::{Decision, Edits, Guest};
+}
+
+pub mod response_body {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "
+            package wasmgate:sdk-response-body;
+            world response-body-hook { export wasmgate:plugin/response-body@0.1.0; }
+        ",
+        with: {
+            "wasmgate:plugin/types@0.1.0": crate::bindings::imports::wasmgate::plugin::types,
+        },
+        pub_export_macro: true,
+        default_bindings_module: "plugin_sdk::__private::response_body",
+    });
+    pub use exports::wasmgate::plugin::response_body::{Decision, Edits, Guest};
 }
 
 pub mod complete {

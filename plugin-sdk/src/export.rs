@@ -8,8 +8,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::bindings::{complete, lifecycle, request, response};
-use crate::{Flow, Outcome, Plugin, Request, Response};
+use crate::bindings::imports::wasmgate::plugin::types::{BodyMode, BodyPart};
+use crate::bindings::{complete, lifecycle, request, request_body, response, response_body};
+use crate::{Flow, Outcome, Plugin, Request, RequestBody, Response, ResponseBody};
 
 /// The place of a component's one plugin; empty until `configure`.
 #[doc(hidden)]
@@ -68,6 +69,36 @@ impl<P: Plugin> Slot<P> {
             Ok(()) => response.into_decision(),
             Err(error) => response::Decision::Fail(error.into_text()),
         }
+    }
+
+    pub fn request_body_mode(&self) -> BodyMode {
+        let slot = self.0.borrow();
+        slot.as_ref().map_or(BodyMode::None, |i| i.plugin.request_body().into_wire())
+    }
+
+    pub fn on_request_body(&self, octets: Vec<u8>, part: BodyPart) -> request_body::Decision {
+        let mut slot = self.0.borrow_mut();
+        let Some(instance) = slot.as_mut() else {
+            return request_body::Decision::Fail(NOT_CONFIGURED.to_owned());
+        };
+        let mut body = RequestBody::of_request(octets, part);
+        let flow = instance.plugin.on_request_body(&mut body);
+        body.into_decision(flow)
+    }
+
+    pub fn response_body_mode(&self) -> BodyMode {
+        let slot = self.0.borrow();
+        slot.as_ref().map_or(BodyMode::None, |i| i.plugin.response_body().into_wire())
+    }
+
+    pub fn on_response_body(&self, octets: Vec<u8>, part: BodyPart) -> response_body::Decision {
+        let mut slot = self.0.borrow_mut();
+        let Some(instance) = slot.as_mut() else {
+            return response_body::Decision::Fail(NOT_CONFIGURED.to_owned());
+        };
+        let mut body = ResponseBody::of_response(octets, part);
+        let flow = instance.plugin.on_response_body(&mut body);
+        body.into_decision(flow)
     }
 
     pub fn on_complete(&self, outcome: complete::Outcome) {

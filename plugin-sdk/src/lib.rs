@@ -61,7 +61,7 @@
 //! A plugin with [`NoConfig`] needs no build script.
 //!
 //! # What a plugin may reach
-//! The exchange ([`Request`], [`Response`], [`exchange`]), facts about the
+//! The exchange ([`Request`], [`Response`], [`exchange`]), its bodies ([`body`]), facts about the
 //! connection ([`connection`]), the log ([`log`]), clocks and random numbers of
 //! the standard library; and, where the operator grants them, numbers that
 //! outlive an instance ([`counter`]). Standard output becomes log lines; the environment is
@@ -74,6 +74,7 @@
     allow(dead_code, reason = "native builds call the fakes instead")
 )]
 mod bindings;
+pub mod body;
 pub mod connection;
 pub mod counter;
 mod error;
@@ -90,6 +91,7 @@ mod subscription;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
+pub use body::{BodyFlow, BodyMode, BodyPart, RequestBody, ResponseBody};
 pub use error::{Error, Result};
 pub use field::{Field, HeaderEdits};
 pub use plugin::{Flow, NoConfig, Outcome, Plugin};
@@ -102,7 +104,10 @@ pub use wasmgate_plugin_sdk_macros::export;
 /// What `#[export]` expands to refers to these; not for use by hand.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::bindings::{complete, lifecycle, request, response};
+    pub use crate::bindings::imports::wasmgate::plugin::types;
+    pub use crate::bindings::{
+        complete, lifecycle, request, request_body, response, response_body,
+    };
     pub use crate::export::Slot;
 
     /// Keeps a plugin that no native code calls from being taken for dead.

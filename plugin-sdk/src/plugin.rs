@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Reply, Request, Response, Result, Subscription};
+use crate::{
+    BodyFlow, BodyMode, Reply, Request, RequestBody, Response, ResponseBody, Result, Subscription,
+};
 
 /// A plugin: made from its configuration, then called for each exchange.
 ///
@@ -49,6 +51,43 @@ pub trait Plugin: Sized {
     fn on_response(&mut self, response: &mut Response) -> Result<()> {
         let _ = response;
         Ok(())
+    }
+
+    /// How much of requests' bodies [`on_request_body`](Self::on_request_body) wants
+    /// to see; asked once. [`body::select_request`](crate::body::select_request)
+    /// changes it for one exchange.
+    fn request_body(&self) -> BodyMode {
+        BodyMode::None
+    }
+
+    /// The body of a request, as much of it as [`request_body`](Self::request_body)
+    /// asks for, after `on_request` of all plugins. Not called for a request without
+    /// a body.
+    ///
+    /// # Errors
+    /// The plugin could not decide: `on_failure` says what happens.
+    fn on_request_body(&mut self, body: &mut RequestBody) -> Result<BodyFlow> {
+        let _ = body;
+        Ok(BodyFlow::Continue)
+    }
+
+    /// How much of responses' bodies [`on_response_body`](Self::on_response_body)
+    /// wants to see; asked once.
+    /// [`body::select_response`](crate::body::select_response) changes it for one
+    /// exchange.
+    fn response_body(&self) -> BodyMode {
+        BodyMode::None
+    }
+
+    /// The body of a response, as much of it as [`response_body`](Self::response_body)
+    /// asks for, after `on_response` of all plugins. Not called for a response that
+    /// has no body by its status or method.
+    ///
+    /// # Errors
+    /// The plugin could not decide: `on_failure` says what happens.
+    fn on_response_body(&mut self, body: &mut ResponseBody) -> Result<BodyFlow> {
+        let _ = body;
+        Ok(BodyFlow::Continue)
     }
 
     /// The exchange is over: for accounting and scoring. The client does not

@@ -3,7 +3,8 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use crate::bindings::request::{Decision, Destination, Edits};
+use crate::bindings::imports::wasmgate::plugin::types::{Destination, RequestEdits};
+use crate::bindings::request::Decision;
 use crate::field::{Fields, HeaderEdits};
 use crate::{Field, connection, exchange};
 
@@ -51,15 +52,17 @@ impl Request {
     }
 
     pub(crate) fn into_decision(self) -> Decision {
+        self.into_edits().map_or(Decision::Continue, Decision::Edit)
+    }
+
+    /// The changes, if there are any.
+    pub(crate) fn into_edits(self) -> Option<RequestEdits> {
         let changed = !self.headers.is_empty()
             || !self.response_headers.is_empty()
             || self.target.is_some()
             || self.authority.is_some()
             || self.destination.is_some();
-        if !changed {
-            return Decision::Continue;
-        }
-        Decision::Edit(Edits {
+        changed.then(|| RequestEdits {
             request_headers: self.headers.into_list(),
             response_headers: self.response_headers.into_list(),
             target: self.target,

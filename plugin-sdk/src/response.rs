@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use crate::bindings::response::{Decision, Edits};
+use crate::bindings::imports::wasmgate::plugin::types::ResponseEdits;
+use crate::bindings::response::Decision;
 use crate::field::{Fields, HeaderEdits};
 use crate::{Field, Reply, exchange};
 
@@ -30,13 +31,17 @@ impl Response {
     }
 
     pub(crate) fn into_decision(self) -> Decision {
-        if let Some(reply) = self.replacement {
-            return Decision::Replace(reply.into_wire());
+        match self.replacement {
+            Some(reply) => Decision::Replace(reply.into_wire()),
+            None => self.into_edits().map_or(Decision::Continue, Decision::Edit),
         }
-        if self.new_status.is_none() && self.headers.is_empty() {
-            return Decision::Continue;
-        }
-        Decision::Edit(Edits { status: self.new_status, headers: self.headers.into_list() })
+    }
+
+    /// The changes, if there are any.
+    pub(crate) fn into_edits(self) -> Option<ResponseEdits> {
+        let changed = self.new_status.is_some() || !self.headers.is_empty();
+        changed
+            .then(|| ResponseEdits { status: self.new_status, headers: self.headers.into_list() })
     }
 
     /// The status.
@@ -99,7 +104,8 @@ impl Response {
     }
 
     /// Sends this instead. The body of the other response is dropped, and so are
-    /// the changes made here.
+    /// the changes made here. In `on_response`; a body hook returns
+    /// [`BodyFlow::Respond`](crate::BodyFlow::Respond).
     pub fn replace(&mut self, reply: Reply) {
         self.replacement = Some(reply);
     }

@@ -38,10 +38,13 @@
 //! ```
 
 mod apply;
+mod body;
 mod exchange;
 pub(crate) mod host;
 
+pub use body::Passed;
 pub use exchange::Exchange;
+use exchange::Phase;
 
 use crate::bindings::{complete, request, response};
 use crate::export::Slot;
@@ -105,6 +108,7 @@ impl<P: Plugin> Loaded<P> {
     /// kept until [`on_response`](Self::on_response).
     pub fn on_request(&self, exchange: &mut Exchange) -> Verdict {
         let asked = exchange.joined_request(&self.subscription.request);
+        exchange.phase = Phase::Request;
         let decision = self.run(exchange, || self.slot.on_request(asked));
         match decision {
             request::Decision::Continue => Verdict::Continue,
@@ -127,6 +131,7 @@ impl<P: Plugin> Loaded<P> {
             return Verdict::Fail(reason);
         }
         let asked = exchange.joined_response(&self.subscription.response);
+        exchange.phase = Phase::Response;
         let decision = self.run(exchange, || self.slot.on_response(status, asked));
         match decision {
             response::Decision::Continue => Verdict::Continue,
@@ -139,8 +144,29 @@ impl<P: Plugin> Loaded<P> {
         }
     }
 
+    /// Passes a request's body, which comes in these pieces, through
+    /// `on_request_body`, and applies what it decided.
+    pub fn on_request_body(&self, exchange: &mut Exchange, pieces: &[&[u8]]) -> Passed {
+        exchange.has_body = true;
+        let mode = exchange.request_mode.unwrap_or_else(|| self.slot.request_body_mode());
+        body::pass(exchange, Phase::RequestBody, mode, pieces, |exchange, octets, part| {
+            self.run(exchange, || self.slot.on_request_body(octets, part)).into()
+        })
+    }
+
+    /// Passes a response's body, which comes in these pieces, through
+    /// `on_response_body`, and applies what it decided. The exchange must have a
+    /// response if its head is read or changed.
+    pub fn on_response_body(&self, exchange: &mut Exchange, pieces: &[&[u8]]) -> Passed {
+        let mode = exchange.response_mode.unwrap_or_else(|| self.slot.response_body_mode());
+        body::pass(exchange, Phase::ResponseBody, mode, pieces, |exchange, octets, part| {
+            self.run(exchange, || self.slot.on_response_body(octets, part)).into()
+        })
+    }
+
     /// Runs `on_complete`.
     pub fn on_complete(&self, exchange: &mut Exchange, outcome: &Outcome) {
+        exchange.phase = Phase::Complete;
         let micros = |d: std::time::Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
         let outcome = complete::Outcome {
             status: outcome.status.unwrap_or(0),

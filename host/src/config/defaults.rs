@@ -6,9 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{
-    AccessLog, Admin, Balance, Capabilities, Cluster, Config, Endpoint, Isolation, Limits,
-    Listener, LogTarget, OnFailure, Origin, Plugin, PluginSource, Timeouts, UpstreamHost, scalar,
+    AccessLog, Admin, Balance, BodyOverLimit, Capabilities, Cluster, Config, Endpoint, Isolation,
+    Limits, Listener, LogTarget, OnFailure, Origin, Plugin, PluginSource, Timeouts, UpstreamHost,
+    scalar,
 };
+
+/// Forms and API calls are kilobytes; a thousand such bodies at once are a GiB.
+pub(super) const BODY_LIMIT: u32 = 1 << 20;
 
 /// No listeners, no routes; all else as without a file.
 impl Default for Config {
@@ -156,6 +160,9 @@ impl Plugin {
             deadline: Duration::from_millis(50),
             // Ample for Rust, Go and JavaScript; Python needs about this much.
             memory: 64 << 20,
+            // What inspects whole bodies must not be passed by a large one.
+            body_over_limit: BodyOverLimit::Refuse,
+            body_limit: BODY_LIMIT,
             capabilities: Capabilities::default(),
             config: serde_json::Value::Object(serde_json::Map::new()),
         }

@@ -251,6 +251,12 @@ pub(super) struct Plugin {
     deadline: Option<Duration>,
     /// Memory of one instance; 64KiB to 4GiB.
     memory: Option<Size>,
+    /// What happens to a body that is larger than the plugin asked to see whole:
+    /// `refuse` answers 413, or 502 for a response; `pass` lets it pass unseen;
+    /// `truncate` shows the plugin its beginning.
+    body_over_limit: Option<BodyOverLimit>,
+    /// Octets of a body that the plugin may ask to see at once, or hold; up to 16MiB.
+    body_limit: Option<Size>,
     capabilities: Option<CapabilitiesFile>,
     /// Handed to the plugin. Wherever it takes a string, `{ env = "NAME" }` stands for
     /// an environment variable and `{ file = "PATH" }` for a file's contents.
@@ -277,6 +283,19 @@ pub(super) enum Isolation {
     Shared,
     /// Never.
     Exchange,
+}
+
+/// What happens to a body that is larger than a plugin asked to see whole.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "describes the file, holds no data")]
+pub(super) enum BodyOverLimit {
+    /// The exchange is answered 413, or 502 if it is a response's.
+    Refuse,
+    /// It passes unseen.
+    Pass,
+    /// The plugin sees its beginning.
+    Truncate,
 }
 
 /// Which requests go to which cluster through which plugins. All conditions that are

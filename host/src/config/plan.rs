@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 
 use super::units::{show_duration, show_size};
 use super::{
-    Balance, Cluster, Config, HashKey, Isolation, Listener, Matcher, OnFailure, Plugin,
+    Balance, BodyOverLimit, Cluster, Config, HashKey, Isolation, Listener, Matcher, OnFailure, Plugin,
     PluginSource, Route, ValuePattern,
 };
 
@@ -107,6 +107,14 @@ fn plugin(plugin: &Plugin) -> [String; 3] {
         show_duration(plugin.deadline),
         show_size(plugin.memory),
     ];
+    if plugin.body_limit != super::defaults::BODY_LIMIT || plugin.body_over_limit != BodyOverLimit::Refuse {
+        let over = match plugin.body_over_limit {
+            BodyOverLimit::Refuse => "refused",
+            BodyOverLimit::Pass => "unseen",
+            BodyOverLimit::Truncate => "cut",
+        };
+        terms.push(format!("bodies over {} {over}", show_size(u64::from(plugin.body_limit))));
+    }
     terms.extend(plugin.capabilities.show());
     [plugin.name.clone(), source, terms.join(", ")]
 }

@@ -86,6 +86,8 @@ fn add_defaults(schema: &mut Value) {
         ("/$defs/Plugin/properties/isolation", json!("shared")),
         ("/$defs/Plugin/properties/deadline", time(plugin.deadline)),
         ("/$defs/Plugin/properties/memory", json!(show_size(plugin.memory))),
+        ("/$defs/Plugin/properties/body_over_limit", json!("refuse")),
+        ("/$defs/Plugin/properties/body_limit", json!(show_size(u64::from(plugin.body_limit)))),
         ("/$defs/Plugin/properties/config", json!({})),
         ("/$defs/CounterQuota/properties/names", json!(CounterQuota::default().names)),
     ];

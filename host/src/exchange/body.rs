@@ -1,12 +1,14 @@
-//! The request's body on its way to an endpoint.
+//! Bodies: the request's on its way to an endpoint, and those that are all in hand.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -19,13 +21,69 @@ pub enum RequestBody {
     Empty,
     /// The client's, piece by piece as the endpoint takes it.
     Client(ClientBody),
+    /// What plugins made of the client's, all of it.
+    InHand(InHand),
+    /// What plugins make of the client's, or have left of it.
+    Passing(PassingBody),
+}
+
+/// A body on its way through plugins.
+pub type PassingBody = Pin<Box<dyn Body<Data = Bytes, Error = Error>>>;
+
+/// A whole body in memory. With fields after it its length is not told, since
+/// HTTP/1 sends such fields with chunks only.
+#[derive(Debug, Default)]
+pub struct InHand {
+    pieces: VecDeque<Bytes>,
+    trailers: Option<Box<HeaderMap>>,
+}
+
+impl InHand {
+    /// These pieces, then these fields.
+    pub fn new(pieces: VecDeque<Bytes>, trailers: Option<Box<HeaderMap>>) -> Self {
+        Self { pieces, trailers: trailers.filter(|trailers| !trailers.is_empty()) }
+    }
+
+    /// The fields after it.
+    pub fn trailers(&self) -> Option<&HeaderMap> {
+        self.trailers.as_deref()
+    }
+
+    /// How many octets it has, if that is to be announced.
+    pub fn length(&self) -> Option<u64> {
+        let length = self.pieces.iter().map(|piece| piece.len() as u64).sum();
+        self.trailers.is_none().then_some(length)
+    }
+}
+
+impl Body for InHand {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = match self.pieces.pop_front() {
+            Some(piece) => Some(Frame::data(piece)),
+            None => self.trailers.take().map(|trailers| Frame::trailers(*trailers)),
+        };
+        Poll::Ready(frame.map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_empty() && self.trailers.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length().map_or_else(SizeHint::new, SizeHint::with_exact)
+    }
 }
 
 /// A client's body, bounded in size and in time.
 pub struct ClientBody {
     incoming: Incoming,
     meter: Rc<Meter>,
-    left: u64,
     patience: Duration,
     watch: Watch,
 }
@@ -35,6 +93,9 @@ pub struct ClientBody {
 pub struct Meter {
     /// Octets that came.
     pub bytes: Cell<u64>,
+    /// Octets that may come; a plugin may choose a route with another bound while
+    /// they do.
+    pub limit: Cell<u64>,
     /// All of it came.
     pub ended: Cell<bool>,
     /// Why it will not.
@@ -55,13 +116,8 @@ impl ClientBody {
         deadlines: &Rc<Deadlines>,
     ) -> (Self, Rc<Meter>) {
         let meter = Rc::new(Meter::default());
-        let body = Self {
-            incoming,
-            meter: Rc::clone(&meter),
-            left: limit.unwrap_or(u64::MAX),
-            patience,
-            watch: deadlines.watch(),
-        };
+        meter.limit.set(limit.unwrap_or(u64::MAX));
+        let body = Self { incoming, meter: Rc::clone(&meter), patience, watch: deadlines.watch() };
         (body, meter)
     }
 
@@ -103,12 +159,12 @@ impl ClientBody {
             }
             Poll::Ready(Some(Ok(frame))) => {
                 let size = frame.data_ref().map_or(0, |data| data.len() as u64);
-                if size > self.left {
+                let came = self.meter.bytes.get() + size;
+                if came > self.meter.limit.get() {
                     let error = self.fail(ErrorKind::BodyTooLarge, "the body exceeds its limit");
                     return Poll::Ready(Some(Err(error)));
                 }
-                self.left -= size;
-                self.meter.bytes.set(self.meter.bytes.get() + size);
+                self.meter.bytes.set(came);
                 self.meter.starved.set(false);
                 self.meter.progress.set(self.watch.now());
                 self.watch.clear();
@@ -118,6 +174,26 @@ impl ClientBody {
                 Poll::Ready(Some(Ok(frame)))
             }
         }
+    }
+}
+
+impl Body for ClientBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.get_mut().poll_piece(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
     }
 }
 
@@ -132,20 +208,26 @@ impl Body for RequestBody {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Client(body) => body.poll_piece(cx),
+            Self::InHand(body) => Pin::new(body).poll_frame(cx),
+            Self::Passing(body) => body.as_mut().poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Client(body) => body.incoming.is_end_stream(),
+            Self::Client(body) => body.is_end_stream(),
+            Self::InHand(body) => body.is_end_stream(),
+            Self::Passing(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Client(body) => body.incoming.size_hint(),
+            Self::Client(body) => body.size_hint(),
+            Self::InHand(body) => body.size_hint(),
+            Self::Passing(body) => body.size_hint(),
         }
     }
 }

@@ -100,6 +100,8 @@ kinds! {
     UpstreamProtocol, "upstream_protocol", Upstream, BAD_GATEWAY;
     /// No response head within the response time-out.
     ResponseTimeout, "response_timeout", Upstream, GATEWAY_TIMEOUT;
+    /// A response's body that is larger than a plugin takes.
+    ResponseTooLarge, "response_too_large", Plugin, BAD_GATEWAY;
     /// The endpoint's body stalled.
     UpstreamBodyTimeout, "upstream_body_timeout", Upstream, GATEWAY_TIMEOUT;
     /// A plugin trapped, overran a limit, said that it failed, or asked for

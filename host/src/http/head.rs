@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use super::client_address::{self, ClientAddress};
 use super::normalize::{self, Target};
 use crate::config::Limits;
-use crate::exchange::{Connection, Error, ErrorKind, Exchange, Notes, Scheme};
+use crate::exchange::{Bodies, Connection, Error, ErrorKind, Exchange, Notes, Scheme};
 
 /// The request id, towards endpoints and from trusted proxies.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -90,6 +90,7 @@ impl Reader<'_> {
             route: Arc::from(""),
             cluster: None,
             response: None,
+            bodies: Bodies::default(),
             notes: Notes::default(),
         });
         let result = match error {

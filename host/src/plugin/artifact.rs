@@ -71,6 +71,19 @@ pub struct Exports {
     pub response: Option<ComponentExportIndex>,
     /// `complete.on-complete`
     pub complete: Option<ComponentExportIndex>,
+    /// `request-body`
+    pub request_body: Option<BodyExports>,
+    /// `response-body`
+    pub response_body: Option<BodyExports>,
+}
+
+/// Indices of the two functions of a body hook.
+#[derive(Clone, Copy)]
+pub struct BodyExports {
+    /// `mode`
+    pub mode: ComponentExportIndex,
+    /// `on-request-body` or `on-response-body`
+    pub hook: ComponentExportIndex,
 }
 
 /// Why a file is not a plugin that this host can run.
@@ -192,11 +205,16 @@ fn exports(component: &Component, found: &[(&str, String)]) -> Result<Exports, A
         let interface = component.get_export_index(None, name)?;
         component.get_export_index(Some(&interface), function)
     };
+    let body = |interface: &str, hook: &str| {
+        Some(BodyExports { mode: function(interface, "mode")?, hook: function(interface, hook)? })
+    };
     Ok(Exports {
         configure: function("lifecycle", "configure").ok_or(ArtifactError::NotAPlugin)?,
         request: function("request", "on-request"),
         response: function("response", "on-response"),
         complete: function("complete", "on-complete"),
+        request_body: body("request-body", "on-request-body"),
+        response_body: body("response-body", "on-response-body"),
     })
 }
 

@@ -4,6 +4,8 @@
 //! one exchange how far the request came, what is to be changed in the response,
 //! and the instances that belong to it alone.
 
+// The body hooks.
+mod body;
 // What a plugin asks to change: checked, then applied.
 pub mod edits;
 
@@ -19,13 +21,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use super::instance::{Asked, Crash, CrashKind, Decided, Instance};
 use super::instance_pool::InstancePool;
 use super::interface::bindings::exports::wasmgate::plugin::complete::Outcome;
-use super::interface::bindings::exports::wasmgate::plugin::request::{self, Destination};
-use super::interface::bindings::exports::wasmgate::plugin::response;
+use super::interface::bindings::exports::wasmgate::plugin::{request, response};
+use super::interface::bindings::wasmgate::plugin::types::{
+    Destination, RequestEdits, ResponseEdits,
+};
 use super::limits::{Hook, Permit};
 use super::registry::Plugin;
 use super::running_time::Lane;
 use crate::config::{Isolation, OnFailure};
-use crate::exchange::{Error, ErrorKind, Exchange, ResponseHead, joined};
+use crate::exchange::{Error, ErrorKind, Exchange, Message, ResponseHead, joined};
 use edits::{Edit, Illegal};
 
 /// The plugins of one route on one worker.
@@ -33,6 +37,8 @@ pub struct Chain {
     links: Vec<Rc<InstancePool>>,
     has_response_hook: bool,
     has_complete_hook: bool,
+    /// By message.
+    has_body_hook: [bool; 2],
 }
 
 impl Chain {
@@ -41,7 +47,11 @@ impl Chain {
         let any = |has: fn(&Plugin) -> bool| links.iter().any(|link| has(&link.plugin));
         let has_response_hook = any(|plugin| plugin.artifact.exports.response.is_some());
         let has_complete_hook = any(|plugin| plugin.artifact.exports.complete.is_some());
-        Rc::new(Self { links, has_response_hook, has_complete_hook })
+        let has_body_hook = [
+            any(|plugin| body::exports(plugin, Message::Request)),
+            any(|plugin| body::exports(plugin, Message::Response)),
+        ];
+        Rc::new(Self { links, has_response_hook, has_complete_hook, has_body_hook })
     }
 
     /// Whether nothing is to be called at all.
@@ -51,7 +61,8 @@ impl Chain {
 
     /// Whether a later hook may want to read the request.
     pub fn reads_request_later(&self) -> bool {
-        self.has_response_hook || self.has_complete_hook
+        let [of_request, of_response] = self.has_body_hook;
+        self.has_response_hook || self.has_complete_hook || of_request || of_response
     }
 
     /// In the order in which a request passes.
@@ -97,6 +108,10 @@ pub struct Trace {
     pub request: Option<&'static str>,
     /// The decision on the response; none if it was not called.
     pub response: Option<&'static str>,
+    /// Of its decisions on the request's body, the one that says most.
+    pub request_body: Option<&'static str>,
+    /// Likewise on the response's body.
+    pub response_body: Option<&'static str>,
     /// Time in its hooks, waits included.
     pub time: Duration,
 }
@@ -108,6 +123,8 @@ pub struct Run {
     more: Vec<Rc<InstancePool>>,
     /// How many plugins have seen the request.
     passed: usize,
+    /// How many plugins the response passes, or has passed.
+    reached: usize,
     /// The number of the cluster or route that a plugin chose.
     destination: Option<Chosen>,
     /// Changes to the response, by the plugin that asked for them.
@@ -134,6 +151,7 @@ impl Run {
             chain,
             more: Vec::new(),
             passed: 0,
+            reached: 0,
             destination: None,
             deferred: Vec::new(),
             own: Vec::new(),
@@ -160,7 +178,7 @@ impl Run {
     pub async fn request(
         &mut self,
         mut exchange: Box<Exchange>,
-        destinations: &impl Destinations,
+        destinations: &dyn Destinations,
         lane: &Lane,
     ) -> (Box<Exchange>, Passage) {
         if !self.chain.is_empty() {
@@ -212,6 +230,7 @@ impl Run {
         mut exchange: Box<Exchange>,
         lane: &Lane,
     ) -> (Box<Exchange>, Result<Option<Bytes>, Error>) {
+        self.reached = self.passed;
         if self.deferred.is_empty() && !self.has_response_hook() {
             return (exchange, Ok(None));
         }
@@ -230,6 +249,9 @@ impl Run {
             exchange = back;
             let step = step.and_then(|decision| respond(&mut exchange, decision, &mut body));
             let word = step.as_ref().map_or_else(Failure::word, |word| *word);
+            if word == REPLACE {
+                self.reached = at;
+            }
             let step = match step {
                 Ok(_) => Ok(()),
                 Err(failure) => self.failed(&link.plugin, Hook::Response, failure, &exchange),
@@ -261,8 +283,12 @@ impl Run {
     }
 
     fn link(&self, at: usize) -> Option<Rc<InstancePool>> {
+        self.link_ref(at).cloned()
+    }
+
+    fn link_ref(&self, at: usize) -> Option<&Rc<InstancePool>> {
         let own = self.chain.links.len();
-        if at < own { self.chain.links.get(at) } else { self.more.get(at - own) }.cloned()
+        if at < own { self.chain.links.get(at) } else { self.more.get(at - own) }
     }
 
     fn has_response_hook(&self) -> bool {
@@ -377,7 +403,7 @@ impl Run {
         at: usize,
         exchange: &mut Exchange,
         decision: Decided<request::Decision>,
-        destinations: &impl Destinations,
+        destinations: &dyn Destinations,
     ) -> Result<Step, Failure> {
         let Some(decision) = decision else { return Ok(Step::Continue) };
         match *decision {
@@ -399,8 +425,8 @@ impl Run {
         &mut self,
         at: usize,
         exchange: &mut Exchange,
-        edits: request::Edits,
-        destinations: &impl Destinations,
+        edits: RequestEdits,
+        destinations: &dyn Destinations,
     ) -> Result<(), Failure> {
         let of_request = edits::check_all(edits.request_headers)?;
         let of_response = edits::check_all(edits.response_headers)?;
@@ -416,7 +442,9 @@ impl Run {
             // Once for the chain, whose plugins mostly defer one edit each or none.
             self.deferred.reserve(of_response.len() + self.chain.links.len() - at);
         }
-        self.deferred.extend(of_response.into_iter().map(|edit| (at, edit)));
+        // A body hook defers after the request hooks of later plugins have.
+        let place = self.deferred.partition_point(|(owner, _)| *owner <= at);
+        self.deferred.splice(place..place, of_response.into_iter().map(|edit| (at, edit)));
         if let Some(target) = target {
             exchange.target = target;
         }
@@ -430,7 +458,7 @@ impl Run {
         &mut self,
         exchange: &mut Exchange,
         destination: &Destination,
-        destinations: &impl Destinations,
+        destinations: &dyn Destinations,
     ) -> Result<(), Illegal> {
         let unknown = |what: &str, name: &str| {
             Illegal(format!("the {what} `{}`, which there is not", name.escape_debug()))
@@ -463,8 +491,7 @@ impl Run {
 
     fn apply_deferred(&mut self, at: usize, exchange: &mut Exchange) {
         let Some(head) = &mut exchange.response else { return };
-        // Plugins defer in the order in which they are called, so that those of
-        // the last are at the end.
+        // In the order of the plugins, so that those of the last are at the end.
         let first = self.deferred.partition_point(|(owner, _)| *owner < at);
         for (_, edit) in self.deferred.drain(first..) {
             edit.apply(&mut head.headers);
@@ -514,6 +541,8 @@ impl Trace {
             plugin: Arc::clone(&plugin.settings.name),
             request: None,
             response: None,
+            request_body: None,
+            response_body: None,
             time: Duration::ZERO,
         }
     }
@@ -605,23 +634,32 @@ fn respond(
         response::Decision::Continue => Ok("continue"),
         response::Decision::Fail(text) => Err(Failure::Said(text)),
         response::Decision::Edit(edits) => {
-            let status = edits.status.map(edits::check_status).transpose()?;
-            let edits = edits::check_all(edits.headers)?;
-            if let Some(head) = &mut exchange.response {
-                head.status = status.unwrap_or(head.status);
-                for edit in edits {
-                    edit.apply(&mut head.headers);
-                }
-            }
+            edit_response(exchange, edits)?;
             Ok("edit")
         }
         response::Decision::Replace(response) => {
             let (parts, bytes) = edits::check_response(response)?.into_parts();
             exchange.response = Some(ResponseHead { status: parts.status, headers: parts.headers });
             *body = Some(bytes);
-            Ok("replace")
+            Ok(REPLACE)
         }
     }
+}
+
+/// The word for a response that takes the place of another.
+const REPLACE: &str = "replace";
+
+/// Checks all of it before anything is changed.
+fn edit_response(exchange: &mut Exchange, edits: ResponseEdits) -> Result<(), Illegal> {
+    let status = edits.status.map(edits::check_status).transpose()?;
+    let edits = edits::check_all(edits.headers)?;
+    if let Some(head) = &mut exchange.response {
+        head.status = status.unwrap_or(head.status);
+        for edit in edits {
+            edit.apply(&mut head.headers);
+        }
+    }
+    Ok(())
 }
 
 /// The subscribed fields; `host` is kept apart from the others.

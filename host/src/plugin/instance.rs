@@ -9,17 +9,20 @@ use http::HeaderValue;
 use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc};
 use wasmtime::{PoolConcurrencyLimitError, Store, UpdateDeadline};
 
-use super::artifact::Exports;
+use super::artifact::{BodyExports, Exports};
 use super::interface::bindings::exports::wasmgate::plugin::complete::Outcome;
 use super::interface::bindings::exports::wasmgate::plugin::lifecycle::Subscription;
 use super::interface::bindings::exports::wasmgate::plugin::request::Decision as RequestDecision;
+use super::interface::bindings::exports::wasmgate::plugin::request_body::Decision as RequestBodyDecision;
 use super::interface::bindings::exports::wasmgate::plugin::response::Decision as ResponseDecision;
+use super::interface::bindings::exports::wasmgate::plugin::response_body::Decision as ResponseBodyDecision;
+use super::interface::bindings::wasmgate::plugin::types::{BodyMode, BodyPart};
 use super::interface::wasi::Wasi;
-use super::limits::{HOSTCALL_BYTES_MAX, LogAllowance, MemoryLimit};
+use super::limits::{HOSTCALL_BYTES_MAX, Hook, LogAllowance, MemoryLimit};
 use super::registry::Settings;
 use super::running_time::{Budget, Lane};
 use super::store::Services;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Mode};
 
 /// What the host functions of one instance see.
 pub struct HostState {
@@ -27,6 +30,10 @@ pub struct HostState {
     pub(super) name: Arc<str>,
     /// The exchange that the current hook is about.
     pub(super) exchange: Option<Box<Exchange>>,
+    /// That hook, if there is an exchange.
+    pub(super) hook: Hook,
+    /// What the plugin exports.
+    pub(super) exports: Arc<Exports>,
     pub(super) allowance: Arc<LogAllowance>,
     pub(super) files: Arc<[PathBuf]>,
     /// What the plugin was granted.
@@ -134,6 +141,8 @@ impl Instance {
             HostState {
                 name: Arc::clone(&settings.name),
                 exchange: None,
+                hook: Hook::Complete,
+                exports: Arc::clone(exports),
                 allowance: Arc::clone(&settings.allowance),
                 files: Arc::clone(&settings.files),
                 services: Arc::clone(&settings.services),
@@ -183,8 +192,7 @@ impl Instance {
         lane: &Lane,
     ) -> (Box<Exchange>, Result<Decided<RequestDecision>, Crash>) {
         let Some(hook) = &self.request else { return (exchange, Err(not_exported())) };
-        self.store.data_mut().exchange = Some(exchange);
-        arm(&mut self.store, settings.deadline);
+        begin(&mut self.store, Hook::Request, exchange, settings);
         let call = async {
             let (decision,) = hook.call_async(&mut self.store, (asked,)).await?;
             Ok(match decision {
@@ -207,8 +215,7 @@ impl Instance {
         lane: &Lane,
     ) -> (Box<Exchange>, Result<Decided<ResponseDecision>, Crash>) {
         let Some(hook) = &self.response else { return (exchange, Err(not_exported())) };
-        self.store.data_mut().exchange = Some(exchange);
-        arm(&mut self.store, settings.deadline);
+        begin(&mut self.store, Hook::Response, exchange, settings);
         let call = async {
             let (decision,) = hook.call_async(&mut self.store, (status, asked)).await?;
             Ok(match decision {
@@ -234,13 +241,88 @@ impl Instance {
             Ok(hook) => hook,
             Err(crash) => return (exchange, Err(crash)),
         };
-        self.store.data_mut().exchange = Some(exchange);
-        arm(&mut self.store, settings.deadline);
+        begin(&mut self.store, Hook::Complete, exchange, settings);
         let called =
             lane.drive(hook.call_async(&mut self.store, (outcome,)), settings.deadline).await;
         let result = finish(called, &mut self.store);
         (take(&mut self.store), result)
     }
+
+    /// Calls `request-body.on-request-body`.
+    pub async fn on_request_body(
+        &mut self,
+        exchange: Box<Exchange>,
+        shown: Shown<'_>,
+        settings: &Settings,
+        lane: &Lane,
+    ) -> (Box<Exchange>, Result<RequestBodyDecision, Crash>) {
+        let exports = self.exports.request_body;
+        self.on_body(Hook::RequestBody, exports, exchange, shown, settings, lane).await
+    }
+
+    /// Calls `response-body.on-response-body`.
+    pub async fn on_response_body(
+        &mut self,
+        exchange: Box<Exchange>,
+        shown: Shown<'_>,
+        settings: &Settings,
+        lane: &Lane,
+    ) -> (Box<Exchange>, Result<ResponseBodyDecision, Crash>) {
+        let exports = self.exports.response_body;
+        self.on_body(Hook::ResponseBody, exports, exchange, shown, settings, lane).await
+    }
+
+    async fn on_body<D: 'static>(
+        &mut self,
+        hook: Hook,
+        exports: Option<BodyExports>,
+        exchange: Box<Exchange>,
+        Shown { octets, part }: Shown<'_>,
+        settings: &Settings,
+        lane: &Lane,
+    ) -> (Box<Exchange>, Result<D, Crash>)
+    where
+        (D,): ComponentNamedList + Lift,
+    {
+        let Some(exports) = exports else { return (exchange, Err(not_exported())) };
+        // Looked up for each call, so that the octets need not be owned by it: that
+        // is a fraction of what copying a piece would cost.
+        let function: TypedFunc<(&[u8], BodyPart), (D,)> =
+            match typed(&mut self.store, self.instance, &exports.hook) {
+                Ok(function) => function,
+                Err(crash) => return (exchange, Err(crash)),
+            };
+        begin(&mut self.store, hook, exchange, settings);
+        let call = function.call_async(&mut self.store, (octets, part));
+        let called = lane.drive(call, settings.deadline).await;
+        let decision = finish(called, &mut self.store).map(|(decision,)| decision);
+        (take(&mut self.store), decision)
+    }
+
+    /// How much of the request's and of the response's body the plugin wants to see.
+    pub async fn modes(&mut self, lane: &Lane) -> Result<(Mode, Mode), Crash> {
+        let Exports { request_body, response_body, .. } = *self.exports;
+        let of_request = self.mode(request_body, lane).await?;
+        Ok((of_request, self.mode(response_body, lane).await?))
+    }
+
+    async fn mode(&mut self, exports: Option<BodyExports>, lane: &Lane) -> Result<Mode, Crash> {
+        let Some(exports) = exports else { return Ok(Mode::None) };
+        let function: TypedFunc<(), (BodyMode,)> =
+            typed(&mut self.store, self.instance, &exports.mode)?;
+        arm(&mut self.store, START_DEADLINE);
+        let called = lane.drive(function.call_async(&mut self.store, ()), START_DEADLINE).await;
+        finish(called, &mut self.store).map(|(mode,)| mode.into())
+    }
+}
+
+/// What a body hook is shown.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    /// The octets.
+    pub octets: &'a [u8],
+    /// Where in the body they are.
+    pub part: BodyPart,
 }
 
 fn typed<Params, Return>(
@@ -267,6 +349,14 @@ fn not_exported() -> Crash {
 fn arm(store: &mut Store<HostState>, deadline: Duration) {
     store.data_mut().budget.begin(deadline);
     store.set_epoch_deadline(1);
+}
+
+/// A hook is about to be called for this exchange.
+fn begin(store: &mut Store<HostState>, hook: Hook, exchange: Box<Exchange>, settings: &Settings) {
+    let state = store.data_mut();
+    state.exchange = Some(exchange);
+    state.hook = hook;
+    arm(store, settings.deadline);
 }
 
 /// Every path that puts an exchange into the store takes it out again here.

@@ -27,6 +27,7 @@ pub mod bindings {
 }
 
 mod annotate;
+mod body;
 mod connection;
 mod counter;
 mod exchange;
@@ -83,6 +84,7 @@ interfaces! {
     "exchange" => exchange;
     "connection" => connection;
     "annotate" => annotate;
+    "body" => body;
     "log" => log;
     "counter" => counter if counter = "true";
 }
@@ -93,7 +95,8 @@ pub fn offered(name: &str) -> Option<&'static Interface> {
 }
 
 /// The hooks that this host calls, `lifecycle` included.
-pub const HOOKS: &[&str] = &["lifecycle", "request", "response", "complete"];
+pub const HOOKS: &[&str] =
+    &["lifecycle", "request", "request-body", "response", "response-body", "complete"];
 
 /// The contract version that this host speaks: major and minor; a patch release
 /// only adds.

@@ -125,7 +125,7 @@ impl LogAllowance {
 pub struct CrashBudget {
     epoch: Instant,
     /// By hook: one that works says nothing about one that does not.
-    in_a_row: [AtomicU32; 3],
+    in_a_row: [AtomicU32; 5],
     stops: AtomicU32,
     /// Milliseconds since `epoch`; 0 = not stopped.
     stopped_until: AtomicU64,
@@ -147,6 +147,10 @@ pub enum Hook {
     Response,
     /// `complete`
     Complete,
+    /// `request-body`
+    RequestBody,
+    /// `response-body`
+    ResponseBody,
 }
 
 impl Hook {
@@ -156,6 +160,8 @@ impl Hook {
             Self::Request => "request",
             Self::Response => "response",
             Self::Complete => "complete",
+            Self::RequestBody => "request-body",
+            Self::ResponseBody => "response-body",
         }
     }
 }

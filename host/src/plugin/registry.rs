@@ -25,7 +25,8 @@ use super::interface::bindings::exports::wasmgate::plugin::lifecycle;
 use super::limits::{CrashBudget, LogAllowance};
 use super::running_time::{Lane, Ticker};
 use super::store::{Services, Store};
-use crate::config::{self, Isolation, OnFailure, PluginSource};
+use crate::config::{self, BodyOverLimit, Isolation, OnFailure, PluginSource};
+use crate::exchange::Mode;
 
 /// A component with its configuration, ready to be called.
 pub struct Plugin {
@@ -37,6 +38,8 @@ pub struct Plugin {
     pub artifact: Arc<Artifact>,
     /// What it asked for.
     pub subscription: Subscription,
+    /// How much of bodies it wants to see, unless it says otherwise for an exchange.
+    pub bodies: Bodies,
     /// Whether it may be called.
     pub crashes: CrashBudget,
     /// What it did so far.
@@ -57,6 +60,10 @@ pub struct Settings {
     pub deadline: Duration,
     /// Linear memory of one instance, in bytes.
     pub memory: u64,
+    /// What happens to a body that is larger than it wants to see whole.
+    pub body_over_limit: BodyOverLimit,
+    /// Octets of a body that it may see at once, or hold.
+    pub body_limit: u32,
     /// Readable directories.
     pub files: Arc<[PathBuf]>,
     /// What it was granted, ready to use.
@@ -65,6 +72,15 @@ pub struct Settings {
     pub config: Arc<str>,
     /// Log lines that it may still write.
     pub allowance: Arc<LogAllowance>,
+}
+
+/// How much of bodies a plugin wants to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bodies {
+    /// Of requests'.
+    pub request: Mode,
+    /// Of responses'.
+    pub response: Mode,
 }
 
 /// What the plugin wants handed over with each call.
@@ -246,24 +262,42 @@ impl Registry {
             isolation: spec.isolation,
             deadline: spec.deadline,
             memory: spec.memory,
+            body_over_limit: spec.body_over_limit,
+            body_limit: spec.body_limit,
             files: spec.capabilities.files.as_slice().into(),
             config: spec.config.to_string().into(),
             allowance: Arc::default(),
         };
         self.lane.begin();
         let started = Instance::new(&artifact.pre, &artifact.exports, &settings, &self.lane).await;
-        let (_, configured) = started.map_err(|Crash { kind, detail }| {
-            LoadError::Start(format!("{}: {detail}", kind.as_str()))
-        })?;
+        let crashed =
+            |Crash { kind, detail }| LoadError::Start(format!("{}: {detail}", kind.as_str()));
+        let (mut instance, configured) = started.map_err(crashed)?;
         let subscription = configured.map_err(LoadError::Configuration)?;
+        let (request, response) = instance.modes(&self.lane).await.map_err(crashed)?;
+        warn_of_cap(&settings, "request-body", request);
+        warn_of_cap(&settings, "response-body", response);
         Ok(Plugin {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             settings,
             artifact: Arc::clone(artifact),
             subscription: names(&subscription)?,
+            bodies: Bodies { request, response },
             crashes: CrashBudget::default(),
             counters: Counters::default(),
         })
+    }
+}
+
+/// A plugin that asks for more than it may have runs, with less.
+fn warn_of_cap(settings: &Settings, hook: &str, mode: Mode) {
+    let cap = settings.body_limit;
+    match mode {
+        Mode::First(asked) | Mode::Whole(asked) | Mode::Chunks(asked) if asked > cap => {
+            tracing::warn!(plugin = %settings.name, hook, asked, body_limit = cap,
+                "the plugin asks for more octets of a body than its body_limit");
+        }
+        _ => {}
     }
 }
 

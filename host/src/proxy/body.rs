@@ -1,14 +1,18 @@
 //! The response's body on its way to the client; its end is the exchange's end.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 
 use super::finish::Finish;
 use super::tunnel::Tunnel;
+use crate::exchange::body::{InHand, PassingBody};
 use crate::exchange::{Error, Exchange};
+use crate::plugin::body::slot::Slot;
 use crate::upstream::client::UpstreamBody;
 
 /// What follows a response's head.
@@ -17,6 +21,10 @@ pub enum Content {
     Full(Bytes),
     /// An endpoint's, piece by piece as the client takes it.
     Upstream(Box<UpstreamBody>),
+    /// What plugins made of another one, all of it.
+    InHand(InHand),
+    /// What plugins make of another one, or have left of it.
+    Passing(PassingBody),
     /// No HTTP any more.
     Tunnel(Box<Tunnel>),
 }
@@ -29,16 +37,27 @@ pub struct ResponseBody {
 }
 
 struct End {
-    exchange: Box<Exchange>,
+    /// None if bodies under way share it: it is in the slot then.
+    exchange: Option<Box<Exchange>>,
     finish: Finish,
+    /// Where plugins stop a request that is still on its way.
+    slot: Option<Rc<Slot>>,
 }
 
 impl ResponseBody {
     /// The exchange is over when the body is.
-    pub(super) fn new(content: Content, exchange: Box<Exchange>, finish: Finish) -> Self {
-        let mut body = Self { content, end: Some(End { exchange, finish }), sent: 0 };
+    pub(super) fn new(content: Content, exchange: Box<Exchange>, mut finish: Finish) -> Self {
         // hyper asks neither an empty body nor one to HEAD for anything.
-        let head = body.end.as_ref().is_some_and(|end| end.exchange.method == http::Method::HEAD);
+        let head = exchange.method == http::Method::HEAD;
+        let slot = finish.shared();
+        let exchange = match &slot {
+            Some(_) => {
+                finish.hold(exchange);
+                None
+            }
+            None => Some(exchange),
+        };
+        let mut body = Self { content, end: Some(End { exchange, finish, slot }), sent: 0 };
         if head || body.content_ended() {
             body.end_exchange();
         }
@@ -51,17 +70,13 @@ impl ResponseBody {
     }
 
     fn content_ended(&self) -> bool {
-        match &self.content {
-            Content::Full(bytes) => bytes.is_empty(),
-            Content::Upstream(body) => body.is_end_stream(),
-            Content::Tunnel(_) => true,
-        }
+        self.content.is_end_stream()
     }
 
     fn end_exchange(&mut self) {
-        if let Some(End { exchange, mut finish }) = self.end.take() {
+        if let Some(End { exchange, mut finish, .. }) = self.end.take() {
             finish.sent(self.sent);
-            finish.end(Some(exchange));
+            finish.end(exchange);
         }
     }
 
@@ -99,11 +114,10 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
-        let polled = match &mut this.content {
-            Content::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Content::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
-            Content::Tunnel(_) => Poll::Ready(None),
+        let stop = this.end.as_ref().and_then(|end| end.slot.as_ref());
+        let polled = match stop.map(|slot| slot.poll_stop(cx)) {
+            Some(Poll::Ready(stop)) => Poll::Ready(Some(Err(stop.error()))),
+            _ => Pin::new(&mut this.content).poll_frame(cx),
         };
         match polled {
             Poll::Ready(frame) => {
@@ -124,20 +138,62 @@ impl Body for ResponseBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.content {
-            Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Upstream(body) => body.size_hint(),
-            Content::Tunnel(_) => SizeHint::with_exact(0),
+        self.content.size_hint()
+    }
+}
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut *self {
+            Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
+            Self::InHand(body) => Pin::new(body).poll_frame(cx),
+            Self::Passing(body) => body.as_mut().poll_frame(cx),
+            Self::Tunnel(_) => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Full(bytes) => bytes.is_empty(),
+            Self::Upstream(body) => body.is_end_stream(),
+            Self::InHand(body) => body.is_end_stream(),
+            Self::Passing(body) => body.is_end_stream(),
+            Self::Tunnel(_) => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Upstream(body) => body.size_hint(),
+            Self::InHand(body) => body.size_hint(),
+            Self::Passing(body) => body.size_hint(),
+            Self::Tunnel(_) => SizeHint::with_exact(0),
         }
     }
 }
 
+/// Statuses that have no body (RFC 9110, section 6.4.1).
+pub(super) fn bodiless(status: StatusCode) -> bool {
+    status.is_informational()
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED
+}
+
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        if let Some(End { exchange, mut finish }) = self.end.take() {
+        if let Some(End { exchange, mut finish, .. }) = self.end.take() {
             finish.sent(self.sent);
             finish.client_left();
-            finish.end(Some(exchange));
+            finish.end(exchange);
         }
     }
 }

@@ -13,8 +13,10 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, StatusCode, Version};
 
 use crate::exchange::body::Meter;
-use crate::exchange::{Error, ErrorKind, Exchange, version_text};
+use crate::exchange::{Error, ErrorKind, Exchange, Message, version_text};
 use crate::http::connection::Active;
+use crate::plugin::body::slot::{Slot, Token};
+use crate::plugin::body::stage::Stage;
 use crate::plugin::chain::{Chain, Destinations, Passage, Run};
 use crate::plugin::instance;
 use crate::plugin::interface::bindings::exports::wasmgate::plugin::complete::Outcome;
@@ -29,7 +31,10 @@ pub(super) struct Finish(Option<Box<State>>);
 struct State {
     active: Active,
     snapshot: Rc<LocalSnapshot>,
+    /// None as well while it is in the slot.
     run: Option<Run>,
+    /// Where exchange and run are while bodies that plugins see are under way.
+    slot: Option<Rc<Slot>>,
     status: Option<StatusCode>,
     sent: u64,
     received: u64,
@@ -76,6 +81,7 @@ impl Finish {
             active,
             snapshot,
             run: None,
+            slot: None,
             status: None,
             sent: 0,
             received: 0,
@@ -109,6 +115,37 @@ impl Finish {
         self.state().run.as_ref()
     }
 
+    /// Likewise, for an exchange that has plugins and is not lent.
+    pub(super) fn run_mut(&mut self) -> &mut Run {
+        self.state_mut().run.as_mut().expect("asked for where plugins are called")
+    }
+
+    /// Whether some plugin may want to see this body.
+    pub(super) fn wants_body(&self, of: Message) -> bool {
+        self.run().is_some_and(|run| run.wants_body(of))
+    }
+
+    /// The plugins from number `from` on that want to see the request's body.
+    pub(super) fn request_stages(&self, exchange: &Exchange, from: usize) -> Vec<Stage> {
+        self.run().map(|run| run.request_stages(exchange, from)).unwrap_or_default()
+    }
+
+    /// The plugins that want to see the response's body.
+    pub(super) fn response_stages(&self, exchange: &Exchange) -> Vec<Stage> {
+        self.run().map(|run| run.response_stages(exchange)).unwrap_or_default()
+    }
+
+    /// Where the exchange is from now on while nobody needs it: a body under way
+    /// will.
+    pub(super) fn slot(&mut self) -> Rc<Slot> {
+        Rc::clone(self.state_mut().slot.get_or_insert_with(Slot::new))
+    }
+
+    /// Where it is, if a body under way may need it.
+    pub(super) fn shared(&self) -> Option<Rc<Slot>> {
+        self.state().slot.clone()
+    }
+
     /// Whether plugins have seen the request.
     pub(super) fn has_plugins(&self) -> bool {
         self.state().run.is_some()
@@ -124,7 +161,7 @@ impl Finish {
         &mut self,
         chain: Rc<Chain>,
         exchange: Box<Exchange>,
-        destinations: &impl Destinations,
+        destinations: &dyn Destinations,
         lane: &Lane,
     ) -> (Box<Exchange>, Passage) {
         let traced = self.active().client().worker.logs();
@@ -144,15 +181,29 @@ impl Finish {
         }
     }
 
-    /// Keeps the exchange while an endpoint is waited for: if the client leaves
-    /// meanwhile, it is still told of.
+    /// Keeps the exchange while something else is waited for: if the client leaves
+    /// meanwhile, it is still told of, and bodies under way may use it.
     pub(super) fn hold(&mut self, exchange: Box<Exchange>) {
-        self.state_mut().held = Some(exchange);
+        let state = self.state_mut();
+        match (&state.slot, state.run.take()) {
+            (Some(slot), Some(run)) => slot.put(Token { exchange, run }),
+            (_, run) => {
+                state.run = run;
+                state.held = Some(exchange);
+            }
+        }
     }
 
-    /// Gives back what [`Self::hold`] keeps.
-    pub(super) fn release(&mut self) -> Box<Exchange> {
-        self.state_mut().held.take().expect("released once for each hold")
+    /// Gives back what [`Self::hold`] keeps, as soon as nobody else uses it.
+    pub(super) async fn release(&mut self) -> Box<Exchange> {
+        let state = self.state_mut();
+        if let Some(exchange) = state.held.take() {
+            return exchange;
+        }
+        let slot = state.slot.as_ref().expect("released once for each hold");
+        let token = slot.take().await.expect("the slot is closed at the exchange's end");
+        state.run = Some(token.run);
+        token.exchange
     }
 
     /// What counts the request's body.
@@ -205,17 +256,19 @@ impl Finish {
 
     /// The exchange is over.
     pub(super) fn end(&mut self, exchange: Option<Box<Exchange>>) {
-        let Some(state) = self.0.take() else { return };
-        let counters = &state.active.client().worker.counters;
-        counters.response(state.status.map_or(0, |status| status.as_u16()));
-        if let Some(error) = &state.error {
-            counters.error(error.kind);
-        }
-        state.log(exchange.as_deref());
-        if let (Some(exchange), Some(run)) = (exchange, &state.run)
-            && run.has_complete_hook()
-        {
-            state.complete(exchange);
+        let Some(mut state) = self.0.take() else { return };
+        match (state.slot.take(), &state.run) {
+            // A hook may still be running; it is waited for, since the exchange is
+            // what there is to tell.
+            (Some(slot), None) => slot.end(move |Token { exchange, run }| {
+                state.run = Some(run);
+                state.end(Some(exchange));
+            }),
+            (Some(slot), Some(_)) => {
+                slot.close();
+                state.end(exchange);
+            }
+            (None, _) => state.end(exchange),
         }
     }
 }
@@ -232,6 +285,20 @@ impl Drop for Finish {
 }
 
 impl State {
+    fn end(self: Box<Self>, exchange: Option<Box<Exchange>>) {
+        let counters = &self.active.client().worker.counters;
+        counters.response(self.status.map_or(0, |status| status.as_u16()));
+        if let Some(error) = &self.error {
+            counters.error(error.kind);
+        }
+        self.log(exchange.as_deref());
+        if let (Some(exchange), Some(run)) = (exchange, &self.run)
+            && run.has_complete_hook()
+        {
+            self.complete(exchange);
+        }
+    }
+
     fn received(&self) -> u64 {
         self.meter.as_ref().map_or(self.received, |meter| meter.bytes.get())
     }
@@ -247,6 +314,8 @@ impl State {
                 name: &trace.plugin,
                 request: trace.request,
                 response: trace.response,
+                request_body: trace.request_body,
+                response_body: trace.response_body,
                 time: trace.time,
             })
             .collect();

@@ -74,6 +74,10 @@ pub struct PluginEntry<'a> {
     pub request: Option<&'a str>,
     /// What its response hook decided; none if it was not called.
     pub response: Option<&'a str>,
+    /// What its hook decided about the request's body; none if it was not to see it.
+    pub request_body: Option<&'a str>,
+    /// Likewise about the response's body.
+    pub response_body: Option<&'a str>,
     /// How long it ran, shown in microseconds to a tenth.
     pub time: Duration,
 }
@@ -142,7 +146,9 @@ fn plugins(out: &mut Vec<u8>, plugins: &[PluginEntry<'_>]) {
         let start: &[u8] = if index == 0 { b",\"plugins\":[{\"name\":" } else { b",{\"name\":" };
         text(out, start, Some(plugin.name));
         text(out, b",\"request\":", plugin.request);
+        text(out, b",\"request_body\":", plugin.request_body);
         text(out, b",\"response\":", plugin.response);
+        text(out, b",\"response_body\":", plugin.response_body);
         let tenths = plugin.time.as_nanos() / 100;
         number(out, b",\"us\":", Some(tenths / 10));
         number(out, b".", Some(tenths % 10));

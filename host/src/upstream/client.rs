@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::HOST;
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
@@ -192,6 +192,7 @@ async fn attempt(
             let (parts, body) = request.into_parts();
             let mut headers = parts.headers;
             headers.remove(HOST);
+            headers.remove(TRANSFER_ENCODING);
             Err(Attempt::Again(again(parts.method, headers, body, meter)))
         }
         SendError::Sent(error) => match replay {
@@ -277,6 +278,13 @@ impl Lease {
             _ => {
                 *request.uri_mut() = Uri::from(target);
                 headers.insert(HOST, authority);
+                // Where the method promises no body, hyper would leave it out.
+                if !headers.contains_key(CONTENT_LENGTH)
+                    && !request.body().is_end_stream()
+                    && request.body().size_hint().exact().is_none()
+                {
+                    headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+                }
             }
         }
         *request.headers_mut() = headers;

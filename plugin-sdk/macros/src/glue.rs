@@ -95,6 +95,8 @@ struct Methods<'a> {
     config: &'a Type,
     request: Option<Hook<'a>>,
     response: Option<Hook<'a>>,
+    request_body: Option<Hook<'a>>,
+    response_body: Option<Hook<'a>>,
     complete: Option<Hook<'a>>,
 }
 
@@ -105,6 +107,8 @@ impl<'a> Methods<'a> {
     fn of(block: &'a ItemImpl) -> Result<Self> {
         let (mut config, mut new) = (None, false);
         let (mut request, mut response, mut complete) = (None, None, None);
+        let (mut request_body, mut response_body) = (None, None);
+        let mut modes = Vec::new();
         for item in &block.items {
             match item {
                 ImplItem::Type(alias) if alias.ident == "Config" => config = Some(&alias.ty),
@@ -117,6 +121,9 @@ impl<'a> Methods<'a> {
                         "subscription" => {}
                         "on_request" => request = Some(hook),
                         "on_response" => response = Some(hook),
+                        "request_body" | "response_body" => modes.push(name.to_string()),
+                        "on_request_body" => request_body = Some(hook),
+                        "on_response_body" => response_body = Some(hook),
                         "on_complete" => complete = Some(hook),
                         _ => return Err(unknown_method(name)),
                     }
@@ -142,7 +149,20 @@ impl<'a> Methods<'a> {
                 "a plugin needs `fn new(config: Self::Config) -> Result<Self>`",
             ));
         }
-        Ok(Self { config, request, response, complete })
+        for (hook, mode) in [(&request_body, "request_body"), (&response_body, "response_body")] {
+            if let Some(Hook(name, _)) = hook
+                && !modes.iter().any(|given| given == mode)
+            {
+                return Err(Error::new(
+                    name.span(),
+                    format!(
+                        "`{name}` needs `fn {mode}(&self) -> BodyMode`, which says how much of \
+                         the body it wants to see"
+                    ),
+                ));
+            }
+        }
+        Ok(Self { config, request, response, request_body, response_body, complete })
     }
 }
 
@@ -150,8 +170,9 @@ fn unknown_method(name: &syn::Ident) -> Error {
     Error::new(
         name.span(),
         format!(
-            "`{name}` is no hook: a plugin has `on_request`, `on_response` and `on_complete`, \
-             and beside them `new` and `subscription`"
+            "`{name}` is no hook: a plugin has `on_request`, `on_request_body`, `on_response`, \
+             `on_response_body` and `on_complete`, and beside them `new`, `subscription`, \
+             `request_body` and `response_body`"
         ),
     )
 }
@@ -191,6 +212,48 @@ fn hooks(methods: &Methods<'_>) -> TokenStream {
             };
         }
     });
+    let request_body = methods.request_body.as_ref().map(|Hook(name, cfg)| {
+        quote_spanned! { name.span() =>
+            #(#cfg)*
+            const _: () = {
+                impl ::plugin_sdk::__private::request_body::Guest for Exports {
+                    fn mode() -> ::plugin_sdk::__private::types::BodyMode {
+                        SLOT.with(|slot| slot.request_body_mode())
+                    }
+                    fn on_request_body(
+                        octets: ::std::vec::Vec<u8>,
+                        part: ::plugin_sdk::__private::types::BodyPart,
+                    ) -> ::plugin_sdk::__private::request_body::Decision {
+                        SLOT.with(|slot| slot.on_request_body(octets, part))
+                    }
+                }
+                ::plugin_sdk::__private::request_body::export!(
+                    Exports with_types_in ::plugin_sdk::__private::request_body
+                );
+            };
+        }
+    });
+    let response_body = methods.response_body.as_ref().map(|Hook(name, cfg)| {
+        quote_spanned! { name.span() =>
+            #(#cfg)*
+            const _: () = {
+                impl ::plugin_sdk::__private::response_body::Guest for Exports {
+                    fn mode() -> ::plugin_sdk::__private::types::BodyMode {
+                        SLOT.with(|slot| slot.response_body_mode())
+                    }
+                    fn on_response_body(
+                        octets: ::std::vec::Vec<u8>,
+                        part: ::plugin_sdk::__private::types::BodyPart,
+                    ) -> ::plugin_sdk::__private::response_body::Decision {
+                        SLOT.with(|slot| slot.on_response_body(octets, part))
+                    }
+                }
+                ::plugin_sdk::__private::response_body::export!(
+                    Exports with_types_in ::plugin_sdk::__private::response_body
+                );
+            };
+        }
+    });
     let complete = methods.complete.as_ref().map(|Hook(name, cfg)| {
         quote_spanned! { name.span() =>
             #(#cfg)*
@@ -206,5 +269,5 @@ fn hooks(methods: &Methods<'_>) -> TokenStream {
             };
         }
     });
-    quote!(#request #response #complete)
+    quote!(#request #request_body #response #response_body #complete)
 }

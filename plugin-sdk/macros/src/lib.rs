@@ -9,7 +9,7 @@ use proc_macro::TokenStream;
 ///
 /// It goes on the `impl Plugin for …` block, leaves the block as it is, and in a
 /// Wasm build adds the exports of the component: `lifecycle`, and exactly those
-/// of `on_request`, `on_response` and `on_complete` that the block contains. A
+/// of `on_request`, `on_request_body`, `on_response`, `on_response_body` and `on_complete` that the block contains. A
 /// native build gets the block alone. A crate exports one plugin.
 ///
 /// It also embeds the plugin's manifest. A plugin with a configuration of its own

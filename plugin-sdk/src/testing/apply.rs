@@ -2,8 +2,9 @@
 
 use super::Exchange;
 use super::exchange::{Answer, Lines};
-use crate::bindings::imports::wasmgate::plugin::types::{self, FieldEdit};
-use crate::bindings::{request, response};
+use crate::bindings::imports::wasmgate::plugin::types::{
+    self, Destination, FieldEdit, RequestEdits, ResponseEdits,
+};
 use crate::field::{Field, is_name, is_value};
 
 /// Fields of the connection, which no plugin may edit.
@@ -18,7 +19,7 @@ const CONNECTION_FIELDS: [&str; 8] = [
     "upgrade",
 ];
 
-pub(super) fn request(exchange: &mut Exchange, edits: request::Edits) -> Result<(), String> {
+pub(super) fn request(exchange: &mut Exchange, edits: RequestEdits) -> Result<(), String> {
     for edit in &edits.request_headers {
         check(edit)?;
         if edited_names(edit).any(|n| n.eq_ignore_ascii_case("host")) {
@@ -43,8 +44,8 @@ pub(super) fn request(exchange: &mut Exchange, edits: request::Edits) -> Result<
         exchange.authority = authority;
     }
     match edits.destination {
-        Some(request::Destination::Cluster(name)) => exchange.cluster = Some(name),
-        Some(request::Destination::Route(name)) => exchange.route = name,
+        Some(Destination::Cluster(name)) => exchange.cluster = Some(name),
+        Some(Destination::Route(name)) => exchange.route = name,
         None => {}
     }
     Ok(())
@@ -53,12 +54,10 @@ pub(super) fn request(exchange: &mut Exchange, edits: request::Edits) -> Result<
 /// The response edits that an earlier `on_request` made.
 pub(super) fn kept(exchange: &mut Exchange) -> Result<(), String> {
     let edits = std::mem::take(&mut exchange.kept_edits);
-    let headers = edits;
-    let edits = response::Edits { status: None, headers };
-    response(exchange, edits)
+    response(exchange, ResponseEdits { status: None, headers: edits })
 }
 
-pub(super) fn response(exchange: &mut Exchange, edits: response::Edits) -> Result<(), String> {
+pub(super) fn response(exchange: &mut Exchange, edits: ResponseEdits) -> Result<(), String> {
     edits.headers.iter().try_for_each(check)?;
     edits.status.map_or(Ok(()), check_status)?;
     let Some(answer) = &mut exchange.response else {
@@ -79,6 +78,15 @@ pub(super) fn reply(exchange: &mut Exchange, reply: types::Response) -> Result<(
     let lines = reply.headers.into_iter();
     exchange.response =
         Some(Answer { status: reply.status, headers: lines.map(line).collect(), body: reply.body });
+    Ok(())
+}
+
+/// Changes to the fields after a body.
+pub(super) fn trailers(lines: &mut Lines, edits: Vec<FieldEdit>) -> Result<(), String> {
+    edits.iter().try_for_each(check)?;
+    for edit in edits {
+        edit_lines(lines, edit);
+    }
     Ok(())
 }
 

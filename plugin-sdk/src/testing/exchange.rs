@@ -1,6 +1,6 @@
 //! The exchange that a test makes and looks at afterwards.
 
-use crate::bindings::imports::wasmgate::plugin::types::FieldEdit;
+use crate::bindings::imports::wasmgate::plugin::types::{BodyMode, FieldEdit};
 use crate::exchange::Visible;
 use crate::log::Level;
 
@@ -25,11 +25,28 @@ pub struct Exchange {
     pub(super) request: Lines,
     pub(super) response: Option<Answer>,
     pub(super) kept_edits: Vec<FieldEdit>,
+    pub(super) has_body: bool,
+    pub(super) request_mode: Option<BodyMode>,
+    pub(super) response_mode: Option<BodyMode>,
+    pub(super) request_trailers: Lines,
+    pub(super) response_trailers: Lines,
+    pub(super) trailers_known: bool,
+    pub(super) phase: Phase,
     pub(super) connection: Connection,
     pub(super) values: Vec<Value>,
     pub(super) annotations: Vec<(String, String)>,
     pub(super) log: Vec<(Level, String)>,
     pub(super) pulls: usize,
+}
+
+/// The hook that is running, as far as it decides what is legal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Request,
+    RequestBody,
+    Response,
+    ResponseBody,
+    Complete,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -75,6 +92,13 @@ impl Exchange {
             request: Lines::new(),
             response: None,
             kept_edits: Vec::new(),
+            has_body: false,
+            request_mode: None,
+            response_mode: None,
+            request_trailers: Lines::new(),
+            response_trailers: Lines::new(),
+            trailers_known: false,
+            phase: Phase::Complete,
             connection: Connection {
                 client_address: Some("192.0.2.1".to_owned()),
                 client_port: Some(49152),
@@ -97,6 +121,27 @@ impl Exchange {
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         self.request.push((name.to_ascii_lowercase(), value.into()));
+        self
+    }
+
+    /// Says that the request has a body.
+    #[must_use]
+    pub fn with_body(mut self) -> Self {
+        self.has_body = true;
+        self
+    }
+
+    /// Adds a field after the request's body.
+    #[must_use]
+    pub fn trailer(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.request_trailers.push((name.to_ascii_lowercase(), value.into()));
+        self
+    }
+
+    /// Adds a field after the endpoint's body.
+    #[must_use]
+    pub fn answered_trailer(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.response_trailers.push((name.to_ascii_lowercase(), value.into()));
         self
     }
 
@@ -224,6 +269,16 @@ impl Exchange {
     /// All request lines, names in lower case.
     pub fn request_headers(&self) -> &[(String, Vec<u8>)] {
         &self.request
+    }
+
+    /// One field after the request's body as text, its lines joined by `, `.
+    pub fn request_trailer(&self, name: &str) -> Option<String> {
+        text(&self.request_trailers, name)
+    }
+
+    /// One field after the response's body as text, its lines joined by `, `.
+    pub fn response_trailer(&self, name: &str) -> Option<String> {
+        text(&self.response_trailers, name)
     }
 
     /// The response's status; none while there is no response.

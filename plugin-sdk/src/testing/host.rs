@@ -96,7 +96,7 @@ pub(crate) mod exchange {
         pull(|e| all(e.response_headers()))
     }
 
-    fn all(lines: &[(String, Vec<u8>)]) -> Vec<Field> {
+    pub(super) fn all(lines: &[(String, Vec<u8>)]) -> Vec<Field> {
         let field =
             |(name, value): &(String, Vec<u8>)| Field { name: name.clone(), value: value.clone() };
         lines.iter().map(field).collect()
@@ -149,6 +149,56 @@ pub(crate) mod exchange {
                 },
             });
             Ok(())
+        })
+    }
+}
+
+pub(crate) mod body {
+    use super::super::exchange::Phase;
+    use super::{CURRENT, exchange, pull};
+    use crate::bindings::imports::wasmgate::plugin::body::BodyError;
+    use crate::bindings::imports::wasmgate::plugin::types::BodyMode;
+    use crate::field::Field;
+
+    pub(crate) fn request_has_body() -> bool {
+        pull(|e| e.has_body)
+    }
+
+    pub(crate) fn select_request(mode: BodyMode) -> Result<(), BodyError> {
+        CURRENT.with(|c| {
+            let mut current = c.borrow_mut();
+            let exchange = &mut current.as_mut().ok_or(BodyError::NoExchange)?.exchange;
+            if exchange.phase != Phase::Request {
+                return Err(BodyError::TooLate);
+            }
+            exchange.request_mode = Some(mode);
+            Ok(())
+        })
+    }
+
+    pub(crate) fn select_response(mode: BodyMode) -> Result<(), BodyError> {
+        CURRENT.with(|c| {
+            let mut current = c.borrow_mut();
+            let exchange = &mut current.as_mut().ok_or(BodyError::NoExchange)?.exchange;
+            if !matches!(exchange.phase, Phase::Request | Phase::Response) {
+                return Err(BodyError::TooLate);
+            }
+            exchange.response_mode = Some(mode);
+            Ok(())
+        })
+    }
+
+    pub(crate) fn request_trailers() -> Vec<Field> {
+        pull(|e| match e.phase == Phase::RequestBody && e.trailers_known {
+            true => exchange::all(&e.request_trailers),
+            false => Vec::new(),
+        })
+    }
+
+    pub(crate) fn response_trailers() -> Vec<Field> {
+        pull(|e| match e.phase == Phase::ResponseBody && e.trailers_known {
+            true => exchange::all(&e.response_trailers),
+            false => Vec::new(),
         })
     }
 }

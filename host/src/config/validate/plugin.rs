@@ -10,7 +10,8 @@ use crate::config::document::{Table, Value};
 use crate::config::place::{Place, Places};
 use crate::config::scalar::{self, Invalid};
 use crate::config::{
-    Capabilities, Isolation, OnFailure, Origin, Plugin, PluginSource, secret, suggest,
+    BodyOverLimit, Capabilities, Isolation, OnFailure, Origin, Plugin, PluginSource, secret,
+    suggest,
 };
 
 /// Every plugin's name; none = it is wrong.
@@ -73,6 +74,8 @@ struct Settings {
     isolation: Option<Isolation>,
     deadline: Option<Duration>,
     memory: Option<u64>,
+    body_over_limit: Option<BodyOverLimit>,
+    body_limit: Option<u32>,
     capabilities: Capabilities,
     config: Option<Json>,
 }
@@ -83,6 +86,8 @@ impl Settings {
         plugin.isolation = self.isolation.unwrap_or(plugin.isolation);
         plugin.deadline = self.deadline.unwrap_or(plugin.deadline);
         plugin.memory = self.memory.unwrap_or(plugin.memory);
+        plugin.body_over_limit = self.body_over_limit.unwrap_or(plugin.body_over_limit);
+        plugin.body_limit = self.body_limit.unwrap_or(plugin.body_limit);
         plugin.capabilities = self.capabilities;
         if let Some(config) = self.config {
             plugin.config = config;
@@ -104,6 +109,17 @@ fn settings(name: &str, mut table: Table<'_>, places: &mut Places) -> Option<Set
         .and_then(|value| value.duration(Duration::from_millis(1)..=Duration::from_secs(60)));
     // One page to all that 32-bit addresses reach.
     let memory = table.get("memory").and_then(|value| value.size(64 << 10..=4 << 30));
+    let body_over_limit = table.get("body_over_limit").and_then(|value| {
+        value.choice(&[
+            ("refuse", BodyOverLimit::Refuse),
+            ("pass", BodyOverLimit::Pass),
+            ("truncate", BodyOverLimit::Truncate),
+        ])
+    });
+    let body_limit = table
+        .get("body_limit")
+        .and_then(|value| value.size(0..=BODY_LIMIT_MAX))
+        .and_then(|size| u32::try_from(size).ok());
     let capabilities = table.table("capabilities").map(|table| {
         places.insert(Place::PluginCapabilities(name.to_owned()), table.span.clone());
         Capabilities::read(table)
@@ -118,6 +134,8 @@ fn settings(name: &str, mut table: Table<'_>, places: &mut Places) -> Option<Set
         isolation,
         deadline,
         memory,
+        body_over_limit,
+        body_limit,
         capabilities: capabilities.unwrap_or_default(),
         config: match config {
             Some(None) => return None,
@@ -126,6 +144,9 @@ fn settings(name: &str, mut table: Table<'_>, places: &mut Places) -> Option<Set
         },
     })
 }
+
+/// A hook hands back at most 16 MiB, so that a larger body could not be changed.
+const BODY_LIMIT_MAX: u64 = 16 << 20;
 
 /// The plugin `name` from the file `wasm`, with the keys of the table of its
 /// sidecar file.

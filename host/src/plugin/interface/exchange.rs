@@ -146,7 +146,7 @@ fn lines(headers: &HeaderMap, name: &str) -> Vec<Vec<u8>> {
     headers.get_all(name).iter().map(|line| line.as_bytes().to_vec()).collect()
 }
 
-fn fields(headers: &HeaderMap) -> impl Iterator<Item = Field> + '_ {
+pub(super) fn fields(headers: &HeaderMap) -> impl Iterator<Item = Field> + '_ {
     headers.iter().map(|(name, value)| Field {
         name: name.as_str().to_owned(),
         value: value.as_bytes().to_vec(),

@@ -56,12 +56,16 @@ fn members_have_their_names_and_their_order() {
             name: "waf",
             request: Some("continue"),
             response: None,
+            request_body: None,
+            response_body: None,
             time: Duration::from_nanos(1_250),
         },
         PluginEntry {
             name: "auth",
             request: Some("respond"),
             response: Some("continue"),
+            request_body: None,
+            response_body: None,
             time: Duration::from_micros(30),
         },
     ];
@@ -166,6 +170,8 @@ proptest! {
             name: &words[0],
             request: Some(&words[1]),
             response: Some(&words[2]),
+            request_body: None,
+            response_body: None,
             time: Duration::from_micros(plugin_us.into()),
         };
         let annotation = Annotation { plugin: &words[3], key: &words[4], value: &words[5] };
