@@ -5,6 +5,7 @@
 
 mod access_log;
 mod balancing;
+mod bodies;
 mod bundled_plugins;
 mod client_limits;
 mod command_line;

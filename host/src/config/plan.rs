@@ -6,8 +6,8 @@ use std::fmt::{self, Write};
 
 use super::units::{show_duration, show_size};
 use super::{
-    Balance, BodyOverLimit, Cluster, Config, HashKey, Isolation, Listener, Matcher, OnFailure, Plugin,
-    PluginSource, Route, ValuePattern,
+    Balance, BodyOverLimit, Cluster, Config, HashKey, Isolation, Listener, Matcher, OnFailure,
+    Plugin, PluginSource, Route, ValuePattern,
 };
 
 /// The plan for a configuration; `directory_plugins` are the names of the plugins
@@ -107,7 +107,9 @@ fn plugin(plugin: &Plugin) -> [String; 3] {
         show_duration(plugin.deadline),
         show_size(plugin.memory),
     ];
-    if plugin.body_limit != super::defaults::BODY_LIMIT || plugin.body_over_limit != BodyOverLimit::Refuse {
+    if plugin.body_limit != super::defaults::BODY_LIMIT
+        || plugin.body_over_limit != BodyOverLimit::Refuse
+    {
         let over = match plugin.body_over_limit {
             BodyOverLimit::Refuse => "refused",
             BodyOverLimit::Pass => "unseen",
