@@ -79,6 +79,8 @@ pub(super) async fn response(
         // Its length would be that of a body which plugins could change.
         if stages.iter().any(Stage::may_change) {
             head.headers.remove(header::CONTENT_LENGTH);
+            // The endpoint's own tells its length too (HTTP/2).
+            return (exchange, Ok(Content::Full(Bytes::new())));
         }
         return (exchange, Ok(content));
     }
