@@ -3,7 +3,7 @@
 //! `call/*` is one hook of one instance: the exchange goes into the store, the
 //! asked-for fields into the guest, the decision comes back. `chain/*` is ten
 //! plugins as a route has them: permits, instance pools, edits applied to the
-//! response. `instance/*` is a fresh instance, configured and dropped.
+//! response. `body/*` is a body hook with its pipeline. `instance/*` is a fresh instance, configured and dropped.
 
 #![allow(
     clippy::panic,
@@ -25,7 +25,9 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use tokio::runtime::Runtime;
 use wasmgate::config::{self, PluginSource};
-use wasmgate::exchange::{Connection, Exchange, Notes, ResponseHead, Scheme};
+use wasmgate::exchange::body::InHand;
+use wasmgate::exchange::{Bodies, Connection, Exchange, Message, Notes, ResponseHead, Scheme};
+use wasmgate::plugin::body::{Next, Pipeline};
 use wasmgate::plugin::chain::{Chain, ChosenRoute, Destinations, Run};
 use wasmgate::plugin::engine::Engine;
 use wasmgate::plugin::instance_pool::InstancePool;
@@ -72,6 +74,7 @@ fn exchange() -> Box<Exchange> {
         route: "bench".into(),
         cluster: None,
         response: None,
+        bodies: Bodies::default(),
         notes: Notes::default(),
     })
 }
@@ -204,6 +207,42 @@ fn chains(criterion: &mut Criterion) {
     });
 }
 
+/// A hook on a whole body of 1 KiB, with everything that is around it but the head's
+/// hooks: the stages, the pipeline, the call, the body that comes out.
+fn bodies(criterion: &mut Criterion) {
+    let mut bench = Bench::new();
+    let config = serde_json::json!({ "mode": "whole" });
+    let pool = InstancePool::new(bench.load("passing", "passing", config));
+    let chain = Chain::new(vec![pool]);
+    let Bench { runtime, lane, .. } = &bench;
+    let octets = bytes::Bytes::from(vec![b'x'; 1024]);
+    criterion.bench_function("body/whole_1KiB", |bencher| {
+        bencher.iter_custom(|count| {
+            runtime.block_on(async {
+                let mut exchange = Some(exchange());
+                let began = Instant::now();
+                for _ in 0..count {
+                    let mut run = Run::new(Rc::clone(&chain), false);
+                    let given = exchange.take().expect("given back each time");
+                    let (given, _) = run.request(given, &Nowhere, lane).await;
+                    let body = InHand::new([octets.clone()].into(), None);
+                    let stages = run.request_stages(&given, 0);
+                    let mut pipeline = Pipeline::new(body, stages);
+                    exchange = Some(given);
+                    while let Next::Call(number) = pipeline.advance().await.expect("a body") {
+                        let of = Message::Request;
+                        let hook =
+                            run.body(of, &mut pipeline, number, &mut exchange, &Nowhere, lane);
+                        hook.await.expect("the hook ends well");
+                    }
+                    black_box(pipeline.in_hand()).expect("all of it came out");
+                }
+                began.elapsed()
+            })
+        });
+    });
+}
+
 fn instances(criterion: &mut Criterion) {
     let mut bench = Bench::new();
     for guest in ["noop", "trivial"] {
@@ -215,5 +254,5 @@ fn instances(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, calls, chains, instances);
+criterion_group!(benches, calls, chains, bodies, instances);
 criterion_main!(benches);

@@ -233,8 +233,9 @@ async fn trailers_are_read_and_changed() {
     .await;
     for origin in origins {
         for mode in ["chunks", "whole"] {
-            let sight =
-                format!("{{ mode = \"{mode}\", octets = 9999, act = \"trailer\", text = \"yes\" }}");
+            let sight = format!(
+                "{{ mode = \"{mode}\", octets = 9999, act = \"trailer\", text = \"yes\" }}"
+            );
             let config = format!("request = {sight}, response = {sight}");
             let proxy = seeing(&origin, &config, "").start().await;
             for mut client in clients(&proxy).await {
@@ -348,7 +349,8 @@ async fn a_response_is_changed_or_replaced_after_its_body_was_seen() {
 #[tokio::test]
 async fn responses_without_a_body_reach_no_body_hook() {
     let origin = Origin::http1().say("/none", 204, "").say("/same", 304, "").start().await;
-    let config = "response = { mode = \"whole\", octets = 9999, act = \"fail\", text = \"called\" }";
+    let config =
+        "response = { mode = \"whole\", octets = 9999, act = \"fail\", text = \"called\" }";
     let proxy = seeing(&origin, config, "").start().await;
     assert_eq!(proxy.get("/none").await.status, 204);
     assert_eq!(proxy.get("/same").await.status, 304);
@@ -547,9 +549,15 @@ async fn a_large_stream_through_a_plugin_is_not_kept() {
         .answer("/down", |_| async { Response::new(payload::stream(LARGE)) })
         .start()
         .await;
-    let sight = "{ mode = \"chunks\", octets = 65536 }";
-    let config = format!("request = {sight}, response = {sight}");
-    let proxy = seeing(&origin, &config, "").start().await;
+    let proxy = Proxy::with(format!(
+        "workers = 1\n[[listener]]\nlisten = \"@http\"\n\
+         [cluster.app]\nendpoints = [{:?}]\n[plugin.passing]\nsource = {:?}\n\
+         [[route]]\nplugins = [\"passing\"]\ncluster = \"app\"\n",
+        origin.url(),
+        guest::PASSING,
+    ))
+    .start()
+    .await;
     post(&mut proxy.client().await, "/warm", body("payload")).await;
     let before = proxy.memory("VmHWM");
 

@@ -84,6 +84,8 @@ pub(crate) enum Choice {
     /// CPU for each MiB of 100 MiB requests
     #[value(name = "body-up-100m")]
     BodyUp100m,
+    /// CPU that a plugin adds which sees every chunk of 1 MiB bodies
+    BodyChunks,
     /// Memory of an idle proxy, and of each idle connection
     Idle,
     /// Latency beside a plugin that spins until its deadline

@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Row>> {
     })
 }
 
-const SCENARIOS: [(Choice, &str); 12] = [
+const SCENARIOS: [(Choice, &str); 13] = [
     (Choice::Http1, "http1"),
     (Choice::Http1Chain, "http1-chain"),
     (Choice::Isolation, "isolation"),
@@ -50,6 +50,7 @@ const SCENARIOS: [(Choice, &str); 12] = [
     (Choice::BodyUp1m, "body-up-1m"),
     (Choice::BodyDown100m, "body-down-100m"),
     (Choice::BodyUp100m, "body-up-100m"),
+    (Choice::BodyChunks, "body-chunks"),
     (Choice::Idle, "idle"),
     (Choice::Spin, "spin"),
     (Choice::Swap, "swap"),
@@ -88,6 +89,7 @@ impl Bench<'_> {
             Choice::BodyUp1m => body::run(self, body::Direction::Up, 1).await,
             Choice::BodyDown100m => body::run(self, body::Direction::Down, 100).await,
             Choice::BodyUp100m => body::run(self, body::Direction::Up, 100).await,
+            Choice::BodyChunks => body::chunks(self).await,
             Choice::Idle => idle::run(self).await,
             Choice::Spin => spin::run(self),
             Choice::Swap => swap::run(self),

@@ -252,3 +252,6 @@ impl Exchange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

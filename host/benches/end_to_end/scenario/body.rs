@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::Bench;
+use super::{Bench, text};
 use crate::end_to_end::http1;
 use crate::end_to_end::message::Request;
 use crate::end_to_end::paired::{Client, Effort, Side, Spread, measure};
-use crate::end_to_end::proxy::{Kind, Setup};
+use crate::end_to_end::proxy::{Kind, Plugin, Setup};
 use crate::end_to_end::report::{Bar, Row, spread};
 
 /// Bodies in flight at once.
@@ -49,6 +49,40 @@ pub(super) async fn run(
     let mut rows = Vec::new();
     for other in others {
         rows.push(size.measure(bench, Some(other)).await?);
+    }
+    Ok(rows)
+}
+
+/// What a plugin costs that sees every chunk and passes it on: at most a quarter of
+/// the throughput, by the CPU for each MiB.
+pub(super) async fn chunks(bench: &Bench<'_>) -> Result<Vec<Row>> {
+    let guest = bench.guest("passing")?;
+    let source = text(&guest)?;
+    let plugin = Plugin { name: "passing".to_owned(), source, settings: "" };
+    let mut rows = Vec::new();
+    for (request, way) in [(Request::download(MIB), "down"), (Request::upload(MIB), "up")] {
+        let effort = Effort { sittings: 10, rounds: 8, requests: ROUND };
+        let costs = measure(bench.effort(effort), async || {
+            let mut sides = Vec::new();
+            for plugins in [vec![plugin.clone()], Vec::new()] {
+                let proxy = bench.start_wasmgate(Setup { plugins, ..Setup::default() })?;
+                let request = request.clone();
+                let client = http1::Client::connect(proxy.address, CONNECTIONS, request).await?;
+                sides.push(Side { proxy, client: Client::Http1(client) });
+            }
+            Ok(sides)
+        })
+        .await?;
+        let ratio = Spread::of_ratios(&costs[0], &costs[1]);
+        let figure = |index: usize| Spread::of(costs[index].iter().copied()).median;
+        rows.push(Row {
+            what: format!("body-chunks, {way}"),
+            figure: format!("{:.0} µs/MiB", figure(0)),
+            against: format!("none: {:.0} µs/MiB", figure(1)),
+            outcome: spread(ratio, 2, " ×"),
+            // Three quarters of the throughput are four thirds of the CPU.
+            bar: Some(Bar::at_most(ratio.median, 4.0 / 3.0, " ×")),
+        });
     }
     Ok(rows)
 }
