@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// How long a hook runs before it first gives the worker back.
 const TICK: Duration = Duration::from_millis(1);
@@ -28,7 +29,7 @@ const TICK: Duration = Duration::from_millis(1);
 const SLICE: Duration = Duration::from_micros(100);
 /// The pause of an overrunning hook while its worker is busy.
 const PAUSE: Duration = Duration::from_millis(1);
-/// A hook that waits, for a clock or a file, may do so this many times longer
+/// A hook that waits, for a clock or a file and not for what has a bound of its own, may do so this many times longer
 /// than it may run, and at least [`WAIT_MIN`].
 const WAIT_FACTOR: u32 = 20;
 /// See [`WAIT_FACTOR`].
@@ -38,6 +39,9 @@ thread_local! {
     /// Set when the hook that runs on this thread is stopped by the epoch, so that
     /// its driver can tell this from a hook that waits.
     static STOPPED: Cell<bool> = const { Cell::new(false) };
+    /// Set while the hook that runs on this thread waits for something that has a
+    /// bound of its own, likewise; see [`bounded_elsewhere`].
+    static EXCUSED: Cell<bool> = const { Cell::new(false) };
     /// The thread's CPU time when the current slice began; 0 in a hook's first,
     /// which is not measured.
     static SLICE_BEGAN: Cell<u64> = const { Cell::new(0) };
@@ -221,14 +225,16 @@ impl Lane {
         let bound = (deadline * WAIT_FACTOR).max(WAIT_MIN);
         let mut timeout = pin!(tokio::time::sleep(bound));
         let mut overrun = None;
+        // Since when the hook has waited for what has a bound of its own.
+        let mut excused = None;
         loop {
-            let turn = match last {
+            let mut turn = match last {
                 Slice::Done(output) => return Ok(output),
                 Slice::Stopped => {
                     overrun.get_or_insert_with(|| Overrun::begin(&self.ticker));
                     Some(self.take_turn().await)
                 }
-                Slice::Waiting => None,
+                Slice::Waiting | Slice::Excused => None,
             };
             let activity = self.activity.get();
             // One slice, or a wait for whatever the hook waits for.
@@ -236,7 +242,22 @@ impl Lane {
                 SLICE_BEGAN.set(thread_time());
                 let next = slice(hook.as_mut(), cx);
                 SLICE_BEGAN.set(0);
+                if let Some(since) = excused.take() {
+                    // Its own time stood still.
+                    let due = timeout.deadline() + Instant::elapsed(&since);
+                    timeout.as_mut().reset(due);
+                }
+                if let Slice::Waiting | Slice::Excused = next {
+                    // Not kept from others, nor the ticker from its usual pace, while
+                    // there is nothing to run.
+                    turn = None;
+                    overrun = None;
+                }
                 match next {
+                    Slice::Excused => {
+                        excused = Some(Instant::now());
+                        Poll::Pending
+                    }
                     Slice::Waiting => timeout.as_mut().poll(cx).map(|()| None),
                     next => Poll::Ready(Some(next)),
                 }
@@ -248,7 +269,7 @@ impl Lane {
                     tokio::time::sleep(PAUSE).await;
                 }
                 // Only waiting counts against `bound`; running has its own deadline.
-                timeout.as_mut().reset(tokio::time::Instant::now() + bound);
+                timeout.as_mut().reset(Instant::now() + bound);
             }
             drop(turn);
         }
@@ -268,6 +289,8 @@ enum Slice<T> {
     Stopped,
     /// It waits, for a clock or a file.
     Waiting,
+    /// It waits for something that has a bound of its own.
+    Excused,
 }
 
 fn slice<F: Future>(hook: Pin<&mut F>, cx: &mut Context<'_>) -> Slice<F::Output> {
@@ -275,8 +298,22 @@ fn slice<F: Future>(hook: Pin<&mut F>, cx: &mut Context<'_>) -> Slice<F::Output>
         Poll::Ready(output) => Slice::Done(output),
         // Read at once: after an await the flag could be another hook's.
         Poll::Pending if STOPPED.take() => Slice::Stopped,
+        Poll::Pending if EXCUSED.take() => Slice::Excused,
         Poll::Pending => Slice::Waiting,
     }
+}
+
+/// Marks a wait within a hook as one that has a bound of its own: it does not count
+/// against how long the hook may wait.
+pub async fn bounded_elsewhere<F: Future>(wait: F) -> F::Output {
+    let mut wait = pin!(wait);
+    poll_fn(|cx| {
+        let polled = wait.as_mut().poll(cx);
+        // A hook does one thing at a time: if this waits, so does all of it.
+        EXCUSED.set(polled.is_pending());
+        polled
+    })
+    .await
 }
 
 /// Held while a hook overruns: the ticker ticks faster.
@@ -329,4 +366,74 @@ impl Budget {
 fn thread_time() -> u64 {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_millis(1);
+
+    fn lane() -> Lane {
+        let engine = wasmtime::Engine::default();
+        Lane::new(Ticker::start(&engine).expect("a thread can be started"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hook_that_waits_ends_after_its_bound() {
+        let hook = tokio::time::sleep(WAIT_MIN * 2);
+        assert!(lane().drive(hook, DEADLINE).await.is_err());
+        let hook = tokio::time::sleep(WAIT_MIN / 2);
+        assert!(lane().drive(hook, DEADLINE).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_has_its_own_bound_does_not_count() {
+        let hook = async {
+            bounded_elsewhere(tokio::time::sleep(WAIT_MIN * 100)).await;
+            tokio::time::sleep(WAIT_MIN / 2).await;
+            bounded_elsewhere(tokio::time::sleep(WAIT_MIN * 100)).await;
+        };
+        assert!(lane().drive(hook, DEADLINE).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hook_that_overran_and_waits_does_not_keep_the_turn() {
+        let lane = lane();
+        let stopped = || async {
+            let mut once = true;
+            poll_fn(|cx| match std::mem::take(&mut once) {
+                true => {
+                    STOPPED.set(true);
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                false => Poll::Ready(()),
+            })
+            .await;
+        };
+        let waits = async {
+            stopped().await;
+            bounded_elsewhere(std::future::pending::<()>()).await;
+        };
+        let waiting = lane.drive(waits, DEADLINE);
+        let overrunning = lane.drive(stopped(), DEADLINE);
+        tokio::select! {
+            _ = waiting => unreachable!("it waits for ever"),
+            ended = async {
+                tokio::time::sleep(PAUSE).await;
+                overrunning.await
+            } => assert!(ended.is_ok()),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_waits_before_and_after_it_do() {
+        let hook = async {
+            tokio::time::sleep(WAIT_MIN / 2).await;
+            bounded_elsewhere(tokio::time::sleep(WAIT_MIN * 100)).await;
+            tokio::time::sleep(WAIT_MIN).await;
+        };
+        assert!(lane().drive(hook, DEADLINE).await.is_err());
+    }
 }
