@@ -16,10 +16,20 @@ use super::compiler::Compiler;
 use super::instance::HostState;
 use super::interface;
 
-/// Instances that may live at once, over all plugins and workers. Each has up to
-/// four memory mappings, which count against `vm.max_map_count` (65530 unless
-/// changed).
-const INSTANCES_MAX: u32 = 4096;
+/// Instances that may live at once, over all plugins and workers, where the kernel
+/// allows as many mappings: ten thousand hooks that wait, and some that run. Each
+/// reserves 4 GiB of the 128 TiB that a process can address.
+const INSTANCES_MAX: u32 = 16_384;
+
+/// Memory mappings of one instance: its linear memory before, with and after its
+/// initial data and the part that it may grow into, its stack and the guard page.
+const MAPPINGS_EACH: u64 = 6;
+
+/// Left for libraries, threads, compiled code and everything else.
+const MAPPINGS_OTHER: u64 = 4096;
+
+/// What Linux allows a process unless `vm.max_map_count` was changed.
+const MAPPINGS_DEFAULT: u64 = 65_530;
 
 /// Compiles components and links them to the host.
 pub struct Engine {
@@ -110,13 +120,27 @@ fn config() -> Config {
     config
 }
 
+/// How many instances may live at once here: beyond what the kernel allows, making
+/// one would fail in the middle of it.
+fn instances() -> u32 {
+    let allowed = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok();
+    let allowed = allowed.and_then(|text| text.trim().parse().ok());
+    instances_within(allowed.unwrap_or(MAPPINGS_DEFAULT))
+}
+
+fn instances_within(mappings: u64) -> u32 {
+    let fitting = mappings.saturating_sub(MAPPINGS_OTHER) / MAPPINGS_EACH;
+    u32::try_from(fitting).unwrap_or(u32::MAX).clamp(64, INSTANCES_MAX)
+}
+
 fn pool() -> PoolingAllocationConfig {
+    let instances = instances();
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(INSTANCES_MAX)
-        .total_core_instances(INSTANCES_MAX * 4)
-        .total_memories(INSTANCES_MAX)
-        .total_tables(INSTANCES_MAX * 4)
-        .total_stacks(INSTANCES_MAX)
+    pool.total_component_instances(instances)
+        .total_core_instances(instances * 4)
+        .total_memories(instances)
+        .total_tables(instances * 4)
+        .total_stacks(instances)
         // Components made by language runtimes hold dozens of core instances.
         .max_core_instances_per_component(100)
         .max_memories_per_component(8)
@@ -168,4 +192,17 @@ pub fn default_cache_dir() -> Option<PathBuf> {
     let base =
         absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
     base.map(|base| base.join("wasmgate"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_instances_as_the_kernel_has_mappings_for() {
+        assert!(instances_within(MAPPINGS_DEFAULT) >= 10_000);
+        assert_eq!(instances_within(0), 64);
+        assert_eq!(instances_within(1 << 20), INSTANCES_MAX);
+        assert_eq!(instances_within(u64::MAX), INSTANCES_MAX);
+    }
 }
