@@ -17,6 +17,7 @@ mod diagnostic;
 mod document;
 mod endpoint;
 mod file;
+pub mod http_grant;
 mod load;
 mod pattern;
 mod place;
@@ -42,6 +43,7 @@ use ipnet::IpNet;
 
 pub use capability::{Capabilities, CounterQuota};
 pub use diagnostic::{Diagnostic, Report, Severity};
+pub use http_grant::{Destination, HttpGrant};
 pub use load::{Loaded, Loader, load, parse, sidecar};
 pub use place::Place;
 pub use plan::render as plan;

@@ -5,6 +5,7 @@
 //! the plan come from there.
 
 mod counter;
+mod http;
 
 use std::path::PathBuf;
 
@@ -14,7 +15,7 @@ pub use counter::CounterQuota;
 
 use super::diagnostic::Diagnostic;
 use super::document::{Table, Value};
-use super::suggest;
+use super::{HttpGrant, suggest};
 
 /// What one key of `capabilities` grants. Its default is to grant nothing.
 pub(super) trait Grant: Default {
@@ -134,4 +135,6 @@ capabilities! {
     files: Vec<PathBuf>;
     /// Numbers that all workers add to.
     counter: Option<CounterQuota>;
+    /// Hosts that it may send HTTP requests to: a list, or a table with `hosts`.
+    http: Option<HttpGrant>;
 }

@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::file::File;
 use super::units::{show_duration, show_size};
-use super::{Admin, Cluster, Config, CounterQuota, Limits, Plugin, PluginSource, Timeouts};
+use super::{
+    Admin, Cluster, Config, CounterQuota, HttpGrant, Limits, Plugin, PluginSource, Timeouts,
+};
 
 /// The schema (draft 2020-12), with the configuration schemas of the bundled
 /// plugins: pairs of a name and its schema.
@@ -51,6 +53,7 @@ fn add_defaults(schema: &mut Value) {
     let timeouts = Timeouts::default();
     let plugin = Plugin::with_defaults("", PluginSource::Builtin(String::new()));
     let cluster = Cluster::with_defaults("", Vec::new(), &timeouts);
+    let http = HttpGrant::to(Vec::new());
     let time = |duration| Value::String(show_duration(duration));
     let size = |bytes: usize| Value::String(show_size(bytes as u64));
     let body = limits.body_bytes.map_or("unlimited".to_owned(), show_size);
@@ -90,6 +93,10 @@ fn add_defaults(schema: &mut Value) {
         ("/$defs/Plugin/properties/body_limit", json!(show_size(u64::from(plugin.body_limit)))),
         ("/$defs/Plugin/properties/config", json!({})),
         ("/$defs/CounterQuota/properties/names", json!(CounterQuota::default().names)),
+        ("/$defs/HttpGrant/properties/private", json!(false)),
+        ("/$defs/HttpGrant/properties/timeout", time(http.timeout)),
+        ("/$defs/HttpGrant/properties/body", size(http.body)),
+        ("/$defs/HttpGrant/properties/in_flight", json!(http.in_flight)),
     ];
     for (pointer, default) in defaults {
         if let Some(Value::Object(property)) = schema.pointer_mut(pointer) {

@@ -9,7 +9,7 @@ use crate::config::schema;
 
 /// Every table: where an unknown key is written to be told its keys, and its
 /// definition in the schema.
-const TABLES: [(&str, &str); 14] = [
+const TABLES: [(&str, &str); 15] = [
     ("", ""),
     ("[admin]", "Admin"),
     ("[access_log]", "AccessLog"),
@@ -24,6 +24,7 @@ const TABLES: [(&str, &str); 14] = [
     ("[[route]]\nplugins.qqqqqqqq", "ConfiguredUse"),
     ("[plugin.x.capabilities]", "Capabilities"),
     ("[plugin.x.capabilities.counter]", "CounterQuota"),
+    ("[plugin.x.capabilities.http]", "HttpGrant"),
 ];
 
 fn keys_of(schema: &Value, definition: &str) -> BTreeSet<String> {
