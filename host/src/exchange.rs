@@ -8,6 +8,8 @@
 pub mod body;
 // What can go wrong, on which side, and what the client may know of it.
 pub mod error;
+// A plugin's own request.
+pub mod outgoing;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

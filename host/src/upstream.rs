@@ -15,5 +15,7 @@ pub mod connect;
 pub mod connection_pool;
 // What a failed exchange with an endpoint means.
 mod failure;
+// Requests of plugins' own.
+pub mod outbound;
 // TLS towards endpoints.
 pub mod tls;

@@ -95,10 +95,21 @@ impl Cluster {
             true => Some(tls::client_config(config.ca.as_deref(), true)?),
             false => None,
         };
-        let target = |endpoint| Target::new(endpoint, config, tls.as_ref()).map(Arc::new);
+        let head = HeadLimits { bytes: limits.header_bytes, count: limits.header_count };
+        Self::with_tls(config, tls.as_ref(), timeouts, head)
+    }
+
+    /// Builds a cluster with TLS that is ready: reads no file.
+    pub fn with_tls(
+        config: &config::Cluster,
+        tls: Option<&Arc<ClientConfig>>,
+        timeouts: &config::Timeouts,
+        head: HeadLimits,
+    ) -> Result<Self, ClusterError> {
+        let target = |endpoint| Target::new(endpoint, config, tls).map(Arc::new);
         Ok(Self {
             config: config.clone(),
-            head: HeadLimits { bytes: limits.header_bytes, count: limits.header_count },
+            head,
             idle: timeouts.upstream_idle,
             body: timeouts.upstream_body,
             expose: config.expose.iter().filter_map(|name| name.parse().ok()).collect(),

@@ -84,7 +84,7 @@ async fn dial(target: &Target) -> Result<TcpStream, Error> {
 
 /// All addresses of a name, in the resolver's order. One resolver, and so one
 /// cache that honours the records' life, for the process.
-async fn resolve(name: &str) -> Result<Vec<IpAddr>, String> {
+pub(super) async fn resolve(name: &str) -> Result<Vec<IpAddr>, String> {
     static RESOLVER: OnceLock<Result<TokioResolver, String>> = OnceLock::new();
     let resolver = RESOLVER.get_or_init(|| {
         let builder = TokioResolver::builder_tokio().map_err(|error| chain_text(&error))?;

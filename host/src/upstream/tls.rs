@@ -79,7 +79,7 @@ pub enum TlsError {
     /// The system has no certificates to trust.
     #[error(
         "the system's trusted authorities cannot be loaded; install them (often a package \
-         called `ca-certificates`) or give the cluster a `ca`"
+         called `ca-certificates`) or give a `ca`"
     )]
     SystemRoots(#[source] rustls::Error),
     /// The cryptography does not work here.
