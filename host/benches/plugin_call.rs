@@ -133,7 +133,7 @@ fn calls(criterion: &mut Criterion) {
         ("call/trivial", bench.load("trivial", "trivial", serde_json::json!({}))),
     ];
     for (name, plugin) in plugins {
-        let pool = InstancePool::new(Arc::clone(&plugin));
+        let pool = InstancePool::new(Arc::clone(&plugin), None);
         let Bench { runtime, lane, .. } = &bench;
         criterion.bench_function(name, |bencher| {
             bencher.iter_custom(|count| {
@@ -177,7 +177,7 @@ fn chains(criterion: &mut Criterion) {
     for guest in ["noop", "trivial"] {
         let load = |index| bench.load(&format!("p{index}"), guest, serde_json::json!({}));
         let plugins: Vec<_> = (0..10).map(load).collect();
-        let pools = plugins.into_iter().map(InstancePool::new).collect();
+        let pools = plugins.into_iter().map(|plugin| InstancePool::new(plugin, None)).collect();
         let chain = Chain::new(pools);
         let Bench { runtime, lane, .. } = &bench;
         criterion.bench_function(&format!("chain/10_{guest}"), |bencher| {
@@ -246,7 +246,7 @@ fn bodies(criterion: &mut Criterion) {
 fn instances(criterion: &mut Criterion) {
     let mut bench = Bench::new();
     for guest in ["noop", "trivial"] {
-        let pool = InstancePool::new(bench.load(guest, guest, serde_json::json!({})));
+        let pool = InstancePool::new(bench.load(guest, guest, serde_json::json!({})), None);
         let Bench { runtime, lane, .. } = &bench;
         criterion.bench_function(&format!("instance/{guest}"), |bencher| {
             bencher.iter_custom(|count| runtime.block_on(timed(count, || pool.fresh(lane))));

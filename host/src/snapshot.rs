@@ -4,16 +4,21 @@
 //! worker makes itself a [`LocalSnapshot`], which takes over instances and
 //! connections of what has not changed; exchanges keep the one they began with.
 
+// How a plugin's requests get from its instance to the worker's connections.
+mod call_out;
+
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::deadlines::Deadlines;
 use crate::plugin::chain::{Chain, ChosenRoute, Destinations};
 use crate::plugin::instance_pool::InstancePool;
 use crate::plugin::registry::Plugin;
 use crate::router::{RequestView, Router};
 use crate::upstream::cluster::{Cluster, LocalCluster};
+use crate::upstream::outbound;
 
 /// What all workers share.
 pub struct Snapshot {
@@ -23,6 +28,8 @@ pub struct Snapshot {
     pub router: Router,
     /// The loaded plugins that some route uses.
     pub plugins: Vec<Arc<Plugin>>,
+    /// For each plugin, where it may send requests of its own; none = nowhere.
+    pub grants: Vec<Option<Arc<outbound::Grant>>>,
     /// For each route, indices into `plugins`, in order.
     pub chains: Vec<Vec<usize>>,
     /// In the order of the configuration.
@@ -37,6 +44,7 @@ impl Snapshot {
         self.config == other.config
             && self.chains == other.chains
             && ids(self) == ids(other)
+            && self.grants.iter().zip(&other.grants).all(|(one, other)| same_grant(one, other))
             && self.clusters.len() == other.clusters.len()
             && self.clusters.iter().zip(&other.clusters).all(|(one, other)| Arc::ptr_eq(one, other))
     }
@@ -69,18 +77,32 @@ pub struct LocalRoute {
 
 impl LocalSnapshot {
     /// `previous` is what the worker had until now; `seed` differs between workers.
-    pub fn new(shared: &Arc<Snapshot>, previous: Option<&Self>, seed: u64) -> Rc<Self> {
+    ///
+    /// Within the worker's runtime: a plugin's requests need a task there.
+    pub fn new(
+        shared: &Arc<Snapshot>,
+        previous: Option<&Self>,
+        deadlines: &Rc<Deadlines>,
+        seed: u64,
+    ) -> Rc<Self> {
         let old_pools = previous.map(|previous| &*previous.pools).unwrap_or_default();
-        let pool = |plugin: &Arc<Plugin>| {
-            let old = old_pools.iter().find(|old| old.plugin.id == plugin.id);
-            old.cloned().unwrap_or_else(|| InstancePool::new(Arc::clone(plugin)))
+        let old_grants = previous.map(|previous| &*previous.shared.grants).unwrap_or_default();
+        let pool = |(plugin, grant): (&Arc<Plugin>, &Option<Arc<outbound::Grant>>)| {
+            let old = old_pools.iter().zip(old_grants).find(|(pool, old)| {
+                // Instances keep how they send requests: other authorities, other instances.
+                pool.plugin.id == plugin.id && same_grant(old, grant)
+            });
+            old.map(|(pool, _)| Rc::clone(pool)).unwrap_or_else(|| {
+                let outbound = grant.as_ref().map(|grant| call_out::start(grant, deadlines));
+                InstancePool::new(Arc::clone(plugin), outbound)
+            })
         };
         let old_clusters = previous.map(|previous| &*previous.clusters).unwrap_or_default();
         let cluster = |cluster: &Arc<Cluster>| {
             let old = old_clusters.iter().find(|old| Arc::ptr_eq(&old.shared, cluster));
             old.cloned().unwrap_or_else(|| LocalCluster::new(Arc::clone(cluster), seed))
         };
-        let pools: Vec<_> = shared.plugins.iter().map(pool).collect();
+        let pools: Vec<_> = shared.plugins.iter().zip(&shared.grants).map(pool).collect();
         let clusters: Vec<_> = shared.clusters.iter().map(cluster).collect();
         let routes = shared.config.routes.iter().zip(&shared.chains).map(|(route, chain)| {
             let links = chain.iter().map(|&plugin| Rc::clone(&pools[plugin])).collect();
@@ -132,6 +154,14 @@ impl LocalSnapshot {
     /// Every cluster.
     pub fn clusters(&self) -> &[Rc<LocalCluster>] {
         &self.clusters
+    }
+}
+
+fn same_grant(one: &Option<Arc<outbound::Grant>>, other: &Option<Arc<outbound::Grant>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        _ => false,
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts with this snapshot.
+    /// Starts with this snapshot, within the worker's runtime.
     pub fn new(
         index: usize,
         snapshot: &Arc<Snapshot>,
@@ -51,13 +51,15 @@ impl Worker {
         log: Option<access_log::Writer>,
         counters: Arc<Counters>,
     ) -> Rc<Self> {
+        let deadlines = Rc::default();
+        let local = LocalSnapshot::new(snapshot, None, &deadlines, index as u64);
         Rc::new(Self {
             index,
-            deadlines: Rc::default(),
+            deadlines,
             lane: Rc::new(Lane::new(ticker)),
             ids: RequestIds::default(),
             counters,
-            snapshot: RefCell::new(LocalSnapshot::new(snapshot, None, index as u64)),
+            snapshot: RefCell::new(local),
             log: RefCell::new(log),
             draining: Cell::new(false),
             closed: Cell::new(false),
@@ -73,7 +75,7 @@ impl Worker {
     /// From now on new exchanges are handled by this one.
     pub async fn adopt(&self, snapshot: &Arc<Snapshot>) {
         let current = self.snapshot();
-        let next = LocalSnapshot::new(snapshot, Some(&current), self.index as u64);
+        let next = LocalSnapshot::new(snapshot, Some(&current), &self.deadlines, self.index as u64);
         // Before it serves, so that no exchange waits for an instance.
         for pool in next.pools() {
             pool.warm(&self.lane).await;

@@ -1,9 +1,9 @@
 //! The host's functions: the real ones in a component, fakes everywhere else.
 
 #[cfg(not(target_family = "wasm"))]
-pub(crate) use crate::testing::host::{annotate, body, connection, counter, exchange, log};
+pub(crate) use crate::testing::host::{annotate, body, connection, counter, exchange, http, log};
 
 #[cfg(target_family = "wasm")]
 pub(crate) use crate::bindings::imports::wasmgate::plugin::{
-    annotate, body, connection, counter, exchange, log,
+    annotate, body, connection, counter, exchange, http, log,
 };

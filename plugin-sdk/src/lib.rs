@@ -64,7 +64,7 @@
 //! The exchange ([`Request`], [`Response`], [`exchange`]), its bodies ([`body`]), facts about the
 //! connection ([`connection`]), the log ([`log`]), clocks and random numbers of
 //! the standard library; and, where the operator grants them, numbers that
-//! outlive an instance ([`counter`]). Standard output becomes log lines; the environment is
+//! outlive an instance ([`counter`]) and requests to other hosts ([`http`]). Standard output becomes log lines; the environment is
 //! empty; sockets refuse.
 
 // The generated bindings declare every import of the contract; a native build
@@ -82,6 +82,7 @@ pub mod exchange;
 mod export;
 pub mod field;
 mod host;
+pub mod http;
 pub mod log;
 mod plugin;
 mod reply;

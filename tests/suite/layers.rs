@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["config", "exchange", "http", "plugin", "router", "snapshot", "telemetry", "upstream"],
     ),
     ("worker", &["config", "deadlines", "http", "plugin", "snapshot", "telemetry"]),
-    ("snapshot", &["config", "plugin", "router", "upstream"]),
+    ("snapshot", &["config", "deadlines", "exchange", "plugin", "router", "upstream"]),
     // These three never import one another: `proxy` carries what one has for the
     // other, `snapshot` holds them side by side.
     ("router", &["config"]),

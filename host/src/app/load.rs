@@ -1,7 +1,7 @@
 //! From a configuration to everything that serves it: plugins, clusters, routes,
 //! certificates. Compiling can take seconds, so none of this runs on a worker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use crate::plugin::running_time::Ticker;
 use crate::router::Router;
 use crate::snapshot::Snapshot;
 use crate::upstream::cluster::Cluster;
+use crate::upstream::outbound::Grant;
 
 /// Loads configurations, one after the other, and keeps what has not changed.
 pub(super) struct Loader {
@@ -31,6 +32,8 @@ pub(super) struct Loader {
     tickets: Tickets,
     /// With a stamp of the authorities' file.
     clusters: Vec<(Stamp, Arc<Cluster>)>,
+    /// By plugin, with a stamp of the authorities' file.
+    grants: HashMap<u64, (Stamp, Arc<Grant>)>,
     /// With a stamp of the certificates' files.
     listeners: Vec<(Stamp, config::Listener, Mode)>,
     directory: BTreeMap<PathBuf, DirectoryPlugin>,
@@ -122,6 +125,7 @@ impl Loader {
             runtime,
             tickets: Tickets::new().map_err(|error| fatal("TLS does not start", &error))?,
             clusters: Vec::new(),
+            grants: HashMap::new(),
             listeners: Vec::new(),
             directory: BTreeMap::new(),
             current: None,
@@ -194,6 +198,9 @@ impl Loader {
             return Err(StartError(loaded.report.to_string()));
         }
         self.registry.retain(|plugin| plugins.list.iter().any(|used| used.id == plugin.id));
+        self.grants.retain(|id, _| plugins.list.iter().any(|used| used.id == *id));
+        let grant = |plugin: &Arc<Plugin>| Some(Arc::clone(&self.grants.get(&plugin.id)?.1));
+        let grants = plugins.list.iter().map(grant).collect();
         self.clusters.clone_from(&clusters);
         self.listeners.clone_from(&listeners);
         self.current = Some(Arc::clone(&config));
@@ -204,7 +211,7 @@ impl Loader {
         let clusters = clusters.into_iter().map(|(_, cluster)| cluster).collect();
         let listeners =
             listeners.into_iter().map(|(_, listener, mode)| (listener.listen, mode)).collect();
-        let snapshot = Snapshot { config, router, plugins: plugins.list, chains, clusters };
+        let snapshot = Snapshot { config, router, plugins: plugins.list, grants, chains, clusters };
         Ok(Built {
             snapshot: Arc::new(snapshot),
             listeners,
@@ -276,7 +283,7 @@ impl Loader {
             Ok(spec) => spec,
             Err(report) => return (name, Swapped::Rejected(report.to_string())),
         };
-        let outcome = self.runtime.block_on(self.registry.load(&spec));
+        let outcome = self.load_plugin(&spec);
         let swapped = match outcome {
             Outcome::Unchanged(plugin) => {
                 self.directory.insert(file.to_owned(), DirectoryPlugin { spec, plugin });
@@ -289,6 +296,38 @@ impl Loader {
             Outcome::Rejected { error, .. } => Swapped::Rejected(error.to_string()),
         };
         (name, swapped)
+    }
+
+    /// Loads a plugin, and what its requests need.
+    fn load_plugin(&mut self, spec: &config::Plugin) -> Outcome {
+        let kept = self.registry.known(spec);
+        let grant = match self.grant(spec, kept.as_deref()) {
+            Ok(grant) => grant,
+            Err(error) => return Outcome::Rejected { error, kept },
+        };
+        let outcome = self.runtime.block_on(self.registry.load(spec));
+        if let (Outcome::Loaded(plugin) | Outcome::Unchanged(plugin), Some(grant)) =
+            (&outcome, grant)
+        {
+            self.grants.insert(plugin.id, grant);
+        }
+        outcome
+    }
+
+    /// The plugin's grant, with the authorities read anew only if their file changed.
+    fn grant(
+        &self,
+        spec: &config::Plugin,
+        known: Option<&Plugin>,
+    ) -> Result<Option<(Stamp, Arc<Grant>)>, LoadError> {
+        let Some(config) = &spec.capabilities.http else { return Ok(None) };
+        let stamp = stamp(config.ca.iter());
+        let known = known.and_then(|plugin| self.grants.get(&plugin.id));
+        if let Some(known) = known.filter(|(before, _)| *before == stamp) {
+            return Ok(Some(known.clone()));
+        }
+        let grant = Grant::new(config).map_err(|error| LoadError::Http(chain_text(&error)))?;
+        Ok(Some((stamp, Arc::new(grant))))
     }
 
     /// Each route's chain, as indices: the directory's plugins, then its own.
@@ -317,7 +356,7 @@ impl Loader {
                     chain.extend(plugin.as_ref().map(|plugin| plugins.index(plugin)));
                     continue;
                 }
-                let outcome = self.runtime.block_on(self.registry.load(&spec));
+                let outcome = self.load_plugin(&spec);
                 let (plugin, swapped) = settle(outcome, strictness);
                 seen.push((spec, plugin.clone()));
                 if let Swapped::Rejected(_) = &swapped
@@ -350,7 +389,7 @@ impl Loader {
             if used.into_iter().any(|entry| entry.name == *name) {
                 continue;
             }
-            let outcome = self.runtime.block_on(self.registry.load(spec));
+            let outcome = self.load_plugin(spec);
             if let (None, swapped) = settle(outcome, Strictness::All) {
                 report_plugin(loaded, reported, name, &Place::Plugin(name.clone()), &swapped);
             }
@@ -446,6 +485,7 @@ impl Loader {
                 files.push(path.clone());
             }
         }
+        files.extend(self.grants.values().filter_map(|(_, grant)| grant.config.ca.clone()));
         for certificate in config.listeners.iter().flat_map(|listener| &listener.tls) {
             files.extend([certificate.certificate.clone(), certificate.key.clone()]);
         }

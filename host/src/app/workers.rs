@@ -175,8 +175,8 @@ fn run(
             return;
         }
     };
-    let worker = worker();
-    runtime.block_on(work(worker, orders, admission));
+    // Made within the runtime: parts of it are tasks.
+    runtime.block_on(async { work(worker(), orders, admission).await });
     // What outlived the drain is cut off here.
 }
 

@@ -17,6 +17,7 @@ use super::interface::bindings::exports::wasmgate::plugin::request_body::Decisio
 use super::interface::bindings::exports::wasmgate::plugin::response::Decision as ResponseDecision;
 use super::interface::bindings::exports::wasmgate::plugin::response_body::Decision as ResponseBodyDecision;
 use super::interface::bindings::wasmgate::plugin::types::{BodyMode, BodyPart};
+use super::interface::http::{Outbound, Requests};
 use super::interface::wasi::Wasi;
 use super::limits::{HOSTCALL_BYTES_MAX, Hook, LogAllowance, MemoryLimit};
 use super::registry::Settings;
@@ -39,6 +40,7 @@ pub struct HostState {
     /// What the plugin was granted.
     pub(super) services: Arc<Services>,
     pub(super) wasi: Wasi,
+    pub(super) requests: Requests,
     memory: MemoryLimit,
     budget: Budget,
     out_of_time: bool,
@@ -134,6 +136,7 @@ impl Instance {
         pre: &InstancePre<HostState>,
         exports: &Arc<Exports>,
         settings: &Settings,
+        outbound: Option<&Arc<dyn Outbound>>,
         lane: &Lane,
     ) -> Result<(Self, Result<Subscription, String>), Crash> {
         let mut store = Store::new(
@@ -147,6 +150,7 @@ impl Instance {
                 files: Arc::clone(&settings.files),
                 services: Arc::clone(&settings.services),
                 wasi: Wasi::default(),
+                requests: Requests::default(),
                 memory: MemoryLimit::new(settings.memory),
                 budget: Budget::default(),
                 out_of_time: false,
@@ -173,6 +177,11 @@ impl Instance {
         let call = configure.call_async(&mut new.store, (Arc::clone(&settings.config),));
         let called = lane.drive(call, START_DEADLINE).await;
         let (subscription,) = finish(called, &mut new.store)?;
+        // Not before: where a plugin is only tried out there is no worker to send from,
+        // and `configure` is to answer the same everywhere.
+        if let Some(outbound) = outbound {
+            new.store.data_mut().requests.allow(Arc::clone(outbound));
+        }
         if let Some(export) = &new.exports.request {
             new.request = Some(typed(&mut new.store, instance, export)?);
         }
@@ -347,7 +356,9 @@ fn not_exported() -> Crash {
 
 /// A new call: its running time starts, and its first epoch.
 fn arm(store: &mut Store<HostState>, deadline: Duration) {
-    store.data_mut().budget.begin(deadline);
+    let state = store.data_mut();
+    state.budget.begin(deadline);
+    state.requests.begin();
     store.set_epoch_deadline(1);
 }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::instance::{Crash, CrashKind, Instance};
+use super::interface::http::Outbound;
 use super::registry::Plugin;
 use super::running_time::Lane;
 
@@ -15,6 +16,8 @@ const IDLE_MAX: usize = 64;
 pub struct InstancePool {
     /// Whose instances.
     pub plugin: Arc<Plugin>,
+    /// How they send requests of their own; none = not granted.
+    outbound: Option<Arc<dyn Outbound>>,
     /// Boxed, since they come and go on the hot path.
     #[expect(clippy::vec_box, reason = "an instance moves four times in each call")]
     idle: RefCell<Vec<Box<Instance>>>,
@@ -24,8 +27,8 @@ pub struct InstancePool {
 
 impl InstancePool {
     /// Starts empty.
-    pub fn new(plugin: Arc<Plugin>) -> Rc<Self> {
-        Rc::new(Self { plugin, idle: RefCell::default(), unused: Cell::new(0) })
+    pub fn new(plugin: Arc<Plugin>, outbound: Option<Arc<dyn Outbound>>) -> Rc<Self> {
+        Rc::new(Self { plugin, outbound, idle: RefCell::default(), unused: Cell::new(0) })
     }
 
     /// An idle instance, or a new one.
@@ -43,8 +46,10 @@ impl InstancePool {
     /// A new instance, never used before.
     pub async fn fresh(&self, lane: &Lane) -> Result<Box<Instance>, Crash> {
         let Plugin { artifact, settings, .. } = &*self.plugin;
+        let outbound = self.outbound.as_ref();
         // Boxed, like everything rare: its state would be a part of every call's.
-        let new = Box::pin(Instance::new(&artifact.pre, &artifact.exports, settings, lane));
+        let new =
+            Box::pin(Instance::new(&artifact.pre, &artifact.exports, settings, outbound, lane));
         let (instance, configured) = new.await?;
         match configured {
             Ok(_) => Ok(Box::new(instance)),

@@ -22,6 +22,7 @@ pub mod bindings {
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "plugin",
+        imports: { "wasmgate:plugin/http.send": async },
         require_store_data_send: true,
     });
 }
@@ -31,6 +32,7 @@ mod body;
 mod connection;
 mod counter;
 mod exchange;
+pub mod http;
 mod log;
 pub mod wasi;
 
@@ -87,6 +89,7 @@ interfaces! {
     "body" => body;
     "log" => log;
     "counter" => counter if counter = "true";
+    "http" => http if http = "[\"HOST:PORT\"]";
 }
 
 /// The interface of that name.

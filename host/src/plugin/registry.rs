@@ -130,6 +130,9 @@ pub enum LoadError {
     /// It imports what it may not use.
     #[error(transparent)]
     Ungranted(#[from] Ungranted),
+    /// The authorities for its requests.
+    #[error("its requests cannot be made: {0}")]
+    Http(String),
     /// The trial instance crashed.
     #[error("it does not start: {0}")]
     Start(String),
@@ -193,8 +196,7 @@ impl Registry {
     /// Loads a plugin, or finds it unchanged. Blocks for as long as compiling
     /// takes: not on a worker.
     pub async fn load(&mut self, spec: &config::Plugin) -> Outcome {
-        let known = self.loaded.iter().find(|(known, _)| known == spec).map(|(_, plugin)| plugin);
-        let known = known.cloned();
+        let known = self.known(spec);
         match self.try_load(spec, known.as_ref()).await {
             Ok(plugin) if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &plugin)) => {
                 Outcome::Unchanged(plugin)
@@ -206,6 +208,11 @@ impl Registry {
             }
             Err(error) => Outcome::Rejected { error, kept: known },
         }
+    }
+
+    /// Loaded earlier under the same name and configuration.
+    pub fn known(&self, spec: &config::Plugin) -> Option<Arc<Plugin>> {
+        self.loaded.iter().find(|(known, _)| known == spec).map(|(_, plugin)| Arc::clone(plugin))
     }
 
     /// Forgets every plugin that is not in use any more, and its compiled code.
@@ -269,7 +276,8 @@ impl Registry {
             allowance: Arc::default(),
         };
         self.lane.begin();
-        let started = Instance::new(&artifact.pre, &artifact.exports, &settings, &self.lane).await;
+        let started =
+            Instance::new(&artifact.pre, &artifact.exports, &settings, None, &self.lane).await;
         let crashed =
             |Crash { kind, detail }| LoadError::Start(format!("{}: {detail}", kind.as_str()));
         let (mut instance, configured) = started.map_err(crashed)?;

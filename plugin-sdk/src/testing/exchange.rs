@@ -1,7 +1,10 @@
 //! The exchange that a test makes and looks at afterwards.
 
+use std::collections::VecDeque;
+
 use crate::bindings::imports::wasmgate::plugin::types::{BodyMode, FieldEdit};
 use crate::exchange::Visible;
+use crate::http;
 use crate::log::Level;
 
 pub(super) type Lines = Vec<(String, Vec<u8>)>;
@@ -36,6 +39,8 @@ pub struct Exchange {
     pub(super) values: Vec<Value>,
     pub(super) annotations: Vec<(String, String)>,
     pub(super) log: Vec<(Level, String)>,
+    pub(super) http_answers: VecDeque<Result<http::Response, http::Error>>,
+    pub(super) http_requests: Vec<http::Request>,
     pub(super) pulls: usize,
 }
 
@@ -108,6 +113,8 @@ impl Exchange {
             values: Vec::new(),
             annotations: Vec::new(),
             log: Vec::new(),
+            http_answers: VecDeque::new(),
+            http_requests: Vec::new(),
             pulls: 0,
         }
     }
@@ -222,6 +229,21 @@ impl Exchange {
         self
     }
 
+    /// The next request that the plugin sends with [`http`] comes to this;
+    /// one for which there is none is [denied](http::Error::Denied).
+    ///
+    /// ```
+    /// use plugin_sdk::{http, testing::Exchange};
+    /// let exchange = Exchange::get("/")
+    ///     .http_answer(Ok(http::Response::new(200).with_body("yes")))
+    ///     .http_answer(Err(http::Error::Timeout));
+    /// ```
+    #[must_use]
+    pub fn http_answer(mut self, answer: Result<http::Response, http::Error>) -> Self {
+        self.http_answers.push_back(answer);
+        self
+    }
+
     /// The endpoint answers with this status.
     #[must_use]
     pub fn answered(mut self, status: u16) -> Self {
@@ -316,6 +338,11 @@ impl Exchange {
     /// The lines logged in hooks.
     pub fn log(&self) -> &[(Level, String)] {
         &self.log
+    }
+
+    /// The requests that the plugin sent with [`http`], in order.
+    pub fn http_requests(&self) -> &[http::Request] {
+        &self.http_requests
     }
 
     /// How often the hooks asked the host for something that a subscription or

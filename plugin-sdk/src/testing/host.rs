@@ -2,6 +2,7 @@
 //! those of the generated imports.
 
 pub(crate) mod counter;
+pub(crate) mod http;
 
 use std::cell::RefCell;
 

@@ -2,7 +2,8 @@ use serde::Deserialize;
 
 use super::*;
 use crate::exchange::{self, Visible};
-use crate::{Flow, Reply, Request, Response, Result};
+use crate::http;
+use crate::{Flow, NoConfig, Reply, Request, Response, Result};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -186,4 +187,64 @@ fn outside_a_hook_readers_answer_with_nothing() {
     assert_eq!(exchange::request_header("host"), None);
     assert!(exchange::set_value("k", "v", Visible::Own).is_err());
     assert!(exchange::annotate("k", "v").is_err());
+}
+
+/// Lets through whom another host knows.
+struct Asks;
+
+impl Plugin for Asks {
+    type Config = NoConfig;
+
+    fn new(_: NoConfig) -> Result<Self> {
+        Ok(Self)
+    }
+
+    fn on_request(&mut self, request: &mut Request) -> Result<Flow> {
+        let mut asked = http::Request::post("https://auth.internal:8443/check", "who")
+            .timeout(std::time::Duration::from_millis(500));
+        for name in ["cookie", "host"] {
+            if let Some(value) = request.header(name) {
+                asked = asked.header(name, value);
+            }
+        }
+        let answer = asked.send()?;
+        if answer.status == 200 {
+            request.set_header("x-user", answer.header("X-User").unwrap_or_default());
+            return Ok(Flow::Continue);
+        }
+        Ok(Reply::new(answer.status).body(answer.body).into())
+    }
+}
+
+#[test]
+fn requests_are_answered_from_the_script() {
+    let plugin = Loaded::<Asks>::new("{}").expect("it takes no configuration");
+    let known = http::Response::new(200).with_header("x-user", "ann");
+    let mut exchange = Exchange::get("/").header("cookie", "s=1").http_answer(Ok(known));
+    assert_eq!(plugin.on_request(&mut exchange), Verdict::Continue);
+    assert_eq!(exchange.request_header("x-user").as_deref(), Some("ann"));
+    let expected = http::Request::post("https://auth.internal:8443/check", "who")
+        .header("cookie", "s=1")
+        .timeout(std::time::Duration::from_millis(500));
+    assert_eq!(exchange.http_requests(), [expected]);
+
+    let unknown = http::Response::new(401).with_body("who are you?");
+    let mut exchange = Exchange::get("/").http_answer(Ok(unknown));
+    assert_eq!(plugin.on_request(&mut exchange), Verdict::Respond);
+    assert_eq!((exchange.status(), exchange.body()), (Some(401), b"who are you?".as_slice()));
+}
+
+#[test]
+fn requests_fail_as_the_script_says() {
+    let plugin = Loaded::<Asks>::new("{}").expect("it takes no configuration");
+    let failed = |exchange: &mut Exchange| match plugin.on_request(exchange) {
+        Verdict::Fail(reason) => reason,
+        verdict => panic!("{verdict:?}"),
+    };
+    let mut timeout = Exchange::get("/").http_answer(Err(http::Error::Timeout));
+    assert_eq!(failed(&mut timeout), "there was no answer in time");
+    assert!(failed(&mut Exchange::get("/")).contains("no answer for it"));
+    let mut illegal = Exchange::get("/").header("host", "a").http_answer(Err(http::Error::Busy));
+    assert!(failed(&mut illegal).contains("not one"));
+    assert!(illegal.http_requests().is_empty());
 }
