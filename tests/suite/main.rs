@@ -19,6 +19,7 @@ mod forwarding;
 mod framing;
 mod grants;
 mod http2;
+mod http_capability;
 mod plugin_chain;
 mod plugin_directory;
 mod plugin_failure;
