@@ -50,6 +50,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub(crate) swaps: usize,
 
+    /// Exchanges in `waiting`
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) waiting: usize,
+
     /// Exit with 0 even if a bar is missed
     #[arg(long)]
     pub(crate) no_bar: bool,
@@ -88,6 +92,8 @@ pub(crate) enum Choice {
     BodyChunks,
     /// Memory of an idle proxy, and of each idle connection
     Idle,
+    /// Memory of each exchange whose plugin waits for the answer to its own request
+    Waiting,
     /// Latency beside a plugin that spins until its deadline
     Spin,
     /// Time from a changed plugin file to its first answer, and latency meanwhile

@@ -20,6 +20,7 @@ mod small;
 mod soak;
 mod spin;
 mod swap;
+mod waiting;
 
 /// Runs what the options ask for.
 pub(crate) fn run(options: &Options) -> Result<Vec<Row>> {
@@ -52,6 +53,7 @@ const SCENARIOS: [(Choice, &str); 13] = [
     (Choice::BodyUp100m, "body-up-100m"),
     (Choice::BodyChunks, "body-chunks"),
     (Choice::Idle, "idle"),
+    (Choice::Waiting, "waiting"),
     (Choice::Spin, "spin"),
     (Choice::Swap, "swap"),
     (Choice::Soak, "soak"),
@@ -91,6 +93,7 @@ impl Bench<'_> {
             Choice::BodyUp100m => body::run(self, body::Direction::Up, 100).await,
             Choice::BodyChunks => body::chunks(self).await,
             Choice::Idle => idle::run(self).await,
+            Choice::Waiting => waiting::run(self).await,
             Choice::Spin => spin::run(self),
             Choice::Swap => swap::run(self),
             Choice::Soak => soak::run(self),
