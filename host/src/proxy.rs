@@ -124,7 +124,7 @@ async fn answer(
             Passage::Forward => {}
             Passage::Failed(error) => return (exchange, Err(error)),
             Passage::Answer(response) => {
-                let content = answered(&mut exchange, response);
+                let content = answered(&mut exchange, *response);
                 return (exchange, Ok(content));
             }
         }

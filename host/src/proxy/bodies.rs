@@ -205,7 +205,7 @@ where
             pipeline.extend(run.request_stages(&exchange, before));
             Ok(())
         }
-        Passage::Answer(response) => Err(Stop::Answer(response)),
+        Passage::Answer(response) => Err(Stop::Answer(*response)),
         Passage::Failed(error) => Err(Stop::Failed(error)),
     };
     (exchange, passed)
