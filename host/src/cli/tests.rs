@@ -29,7 +29,7 @@ fn every_command_has_help_with_examples() {
     }
     let mut found = 0;
     visit(&Cli::command(), "wasmgate", &mut found);
-    assert_eq!(found, 11);
+    assert_eq!(found, 12);
 }
 
 #[test]
