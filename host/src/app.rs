@@ -19,6 +19,7 @@ use thiserror::Error;
 use wasmgate_bundled::Bundled;
 
 use crate::config::Config;
+use crate::telemetry::access_log::Observer;
 use crate::telemetry::status::Status;
 use load::Loader;
 use supervise::Supervisor;
@@ -34,6 +35,16 @@ pub struct Options {
     pub bundled: &'static [Bundled],
     /// This program, if plugins are to be compiled in processes of their own.
     pub compiler: Option<PathBuf>,
+    /// Who gets the access log's lines if they go to `LogTarget::Observer`.
+    pub observer: Option<Observer>,
+}
+
+impl Options {
+    /// With the plugins in the binary, compiled in this process, and nobody who
+    /// observes.
+    pub fn new(source: Source) -> Self {
+        Self { source, bundled: wasmgate_bundled::PLUGINS, compiler: None, observer: None }
+    }
 }
 
 /// Where the configuration comes from.
@@ -105,6 +116,12 @@ impl Running {
     /// Serves until SIGTERM or SIGINT, then drains. Blocks.
     pub fn wait(self) {
         self.supervisor.run();
+    }
+
+    /// As [`Self::wait`], or until `end` is there, which is what comes back then.
+    /// Blocks.
+    pub fn wait_or<T>(self, end: impl Future<Output = T>) -> Option<T> {
+        self.supervisor.run_or(end)
     }
 
     /// Drains, and returns when it is done. Blocks.

@@ -2,7 +2,7 @@
 //!
 //! Each command is a file of its own and ends in a [`Result`]; only [`main`] turns
 //! that into an exit code: 0 for success, 1 for what went wrong, 2 for what is no
-//! command.
+//! command, or a file of cases that cannot be read.
 
 mod check;
 mod compile;
@@ -85,14 +85,18 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match logging::start(cli.log_level).and_then(|()| cli.command.run()) {
+    match cli.command.run(cli.log_level) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
 }
 
 impl Command {
-    fn run(self) -> Result<(), Failure> {
+    fn run(self, level: Option<LogLevel>) -> Result<(), Failure> {
+        // Those that hear the log show it in their own way.
+        if !matches!(&self, Self::Plugin(command) if command.hears()) {
+            logging::start(level.clone())?;
+        }
         match self {
             Self::Demo(arguments) => demo::run(&arguments),
             Self::Proxy(arguments) => proxy::run(&arguments),
@@ -100,7 +104,7 @@ impl Command {
             Self::Check(arguments) => check::run(arguments),
             Self::Compile(arguments) => compile::run(&arguments),
             Self::Schema => schema::run(),
-            Self::Plugin(command) => command.run(),
+            Self::Plugin(command) => command.run(level),
             Self::Completions { shell } => completions(shell),
         }
     }

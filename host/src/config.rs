@@ -14,7 +14,7 @@
 mod capability;
 mod defaults;
 mod diagnostic;
-mod document;
+pub(crate) mod document;
 mod endpoint;
 mod file;
 pub mod http_grant;
@@ -22,9 +22,9 @@ mod load;
 mod pattern;
 mod place;
 mod plan;
-mod scalar;
+pub(crate) mod scalar;
 mod schema;
-mod secret;
+pub(crate) mod secret;
 mod suggest;
 mod units;
 mod validate;
@@ -45,6 +45,7 @@ pub use capability::{Capabilities, CounterQuota};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use http_grant::{Destination, HttpGrant};
 pub use load::{Loaded, Loader, load, parse, sidecar};
+pub(crate) use load::{plugin, read, tables};
 pub use place::Place;
 pub use plan::render as plan;
 pub use scalar::Invalid;
@@ -94,6 +95,8 @@ pub struct Admin {
 pub struct AccessLog {
     /// Where the JSON lines go.
     pub target: LogTarget,
+    /// Lower-case names of request fields whose values are logged.
+    pub request_headers: Vec<String>,
 }
 
 /// A place for lines of text.
@@ -103,6 +106,8 @@ pub enum LogTarget {
     Stdout,
     /// Appended to; opened again on SIGHUP, for log rotation.
     File(PathBuf),
+    /// To whoever started the proxy, within the process; no file can ask for it.
+    Observer,
 }
 
 /// `[limits]`

@@ -32,5 +32,8 @@ pub mod upstream;
 // One thread with its own runtime, connections and instances.
 pub mod worker;
 
+// A plugin tried in the real engine.
+pub mod cases;
+
 // What operators ask: readiness, metrics, plugins.
 pub mod admin;

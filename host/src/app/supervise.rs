@@ -17,7 +17,7 @@ use crate::listener::accept::Mode;
 use crate::plugin::running_time::Ticker;
 use crate::plugin::watcher::Watcher;
 use crate::snapshot::Snapshot;
-use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::access_log::{AccessLog, Observer};
 use crate::telemetry::status::Status;
 
 /// How long the last lines of the access log may take to be written.
@@ -39,6 +39,7 @@ struct State {
     snapshot: Arc<Snapshot>,
     listeners: Vec<(SocketAddr, Mode)>,
     log: Option<(LogTarget, Arc<AccessLog>)>,
+    observer: Option<Observer>,
     loads: Loads,
     watcher: Watcher,
     changed: Arc<Notify>,
@@ -48,7 +49,8 @@ struct State {
 }
 
 impl Supervisor {
-    pub(super) fn start(options: Options) -> Result<Self, StartError> {
+    pub(super) fn start(mut options: Options) -> Result<Self, StartError> {
+        let observer = options.observer.take();
         let (loads, first) = serve_loads(options)
             .map_err(|error| StartError(format!("error: cannot start a thread: {error}")))?;
         let first = first.blocking_recv();
@@ -58,7 +60,7 @@ impl Supervisor {
             tracing::warn!("{}", built.warnings.trim_end());
         }
         let config = Arc::clone(&built.snapshot.config);
-        let log = open_log(&config)?;
+        let log = open_log(&config, observer.as_ref())?;
         let writer = || log.as_ref().map(|(_, log)| log.writer());
         let fatal =
             |what: &str, error: std::io::Error| StartError(format!("error: {what}: {error}"));
@@ -106,6 +108,7 @@ impl Supervisor {
             snapshot: built.snapshot,
             listeners: built.listeners,
             log,
+            observer,
             loads,
             watcher,
             changed,
@@ -126,8 +129,26 @@ impl Supervisor {
         Arc::clone(&self.state.status)
     }
 
-    pub(super) fn run(mut self) {
-        let reason = self.runtime.block_on(self.state.serve(&mut self.signals));
+    pub(super) fn run(self) {
+        self.run_or(std::future::pending::<()>());
+    }
+
+    /// Until a signal, or until there is `end`.
+    pub(super) fn run_or<T>(mut self, end: impl Future<Output = T>) -> Option<T> {
+        let serve = self.state.serve(&mut self.signals);
+        let reason = self.runtime.block_on(async {
+            tokio::select! {
+                reason = serve => Ok(reason),
+                end = end => Err(end),
+            }
+        });
+        let reason = match reason {
+            Ok(reason) => reason,
+            Err(end) => {
+                self.shut_down();
+                return Some(end);
+            }
+        };
         tracing::info!(signal = reason, patience = ?self.state.config.drain_timeout, "draining");
         // A second signal ends the process at once.
         let Self { runtime, mut signals, state } = self;
@@ -137,6 +158,7 @@ impl Supervisor {
         });
         state.shut_down();
         runtime.shutdown_background();
+        None
     }
 
     pub(super) fn shut_down(self) {
@@ -301,7 +323,7 @@ impl State {
         if wanted == self.log.as_ref().map(|(target, _)| target) {
             return Ok(());
         }
-        let log = open_log(config)?;
+        let log = open_log(config, self.observer.as_ref())?;
         self.workers.log(|| log.as_ref().map(|(_, log)| log.writer()));
         self.status.logs_to(log.as_ref().map(|(_, log)| Arc::clone(log)));
         if let Some((_, before)) = std::mem::replace(&mut self.log, log) {
@@ -355,12 +377,16 @@ fn serve_loads(options: Options) -> std::io::Result<(Loads, oneshot::Receiver<Fi
     Ok((loads, wait))
 }
 
-fn open_log(config: &Config) -> Result<Option<(LogTarget, Arc<AccessLog>)>, StartError> {
+fn open_log(
+    config: &Config,
+    observer: Option<&Observer>,
+) -> Result<Option<(LogTarget, Arc<AccessLog>)>, StartError> {
     let Some(log) = &config.access_log else { return Ok(None) };
-    let opened = AccessLog::open(&log.target).map_err(|error| {
+    let opened = AccessLog::open(&log.target, observer).map_err(|error| {
         let target = match &log.target {
             LogTarget::Stdout => "standard output".to_owned(),
             LogTarget::File(path) => path.display().to_string(),
+            LogTarget::Observer => "observer".to_owned(),
         };
         StartError(format!(
             "error: cannot open the access log {target}: {error}\n  \

@@ -29,8 +29,7 @@ Examples:
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let source = Source::File(arguments.config);
-    let checked =
-        App::check(Options { source, bundled: wasmgate_bundled::PLUGINS, compiler: None })?;
+    let checked = App::check(Options::new(source))?;
     if !checked.warnings.is_empty() {
         note(&format!("{}\n\n", checked.warnings.trim_end()));
     }

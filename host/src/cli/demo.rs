@@ -1,7 +1,7 @@
 //! `wasmgate demo`: everything that there is to see, with nothing to set up.
 
 mod certificate;
-mod origin;
+pub(super) mod origin;
 mod ports;
 mod tour;
 

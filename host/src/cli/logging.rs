@@ -1,11 +1,16 @@
 //! The program's own log: text on standard error.
 
+mod heard;
+
 use std::io::IsTerminal as _;
 use std::str::FromStr;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::output::Failure;
+pub(super) use heard::{Heard, Kept};
 
 const VARIABLE: &str = "WASMGATE_LOG";
 
@@ -34,12 +39,29 @@ impl FromStr for LogLevel {
     }
 }
 
+/// Instead of [`start`]: what is by or about plugins, and warnings, for a command that
+/// shows them itself.
+pub(super) fn hear(level: Option<LogLevel>) -> Result<Heard, Failure> {
+    let level = chosen(level)?;
+    let (hear, heard) = heard::channel();
+    tracing_subscriber::registry()
+        .with(EnvFilter::try_new(&level.0)?)
+        .with(hear)
+        .try_init()
+        .map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))?;
+    Ok(heard)
+}
+
+fn chosen(level: Option<LogLevel>) -> Result<LogLevel, Failure> {
+    match level {
+        Some(level) => Ok(level),
+        None => from_environment(),
+    }
+}
+
 /// Starts the log for the life of the process.
 pub(super) fn start(level: Option<LogLevel>) -> Result<(), Failure> {
-    let level = match level {
-        Some(level) => level,
-        None => from_environment()?,
-    };
+    let level = chosen(level)?;
     let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(&level.0)?)

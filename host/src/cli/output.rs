@@ -12,6 +12,11 @@ pub(super) enum Failure {
     Error(anyhow::Error),
     /// A whole report, which says `error` where it has to.
     Report(String),
+    /// The same about a file that the command was to follow; ends with exit code 2, as
+    /// what is no command does.
+    Unreadable(String),
+    /// All has been told; ends with exit code 1.
+    Told,
     /// Whoever read the output has seen enough, as `head` does: no failure.
     Unread,
 }
@@ -19,14 +24,16 @@ pub(super) enum Failure {
 impl Failure {
     /// Tells it.
     pub(super) fn report(self) -> ExitCode {
-        let text = match self {
+        let (text, code) = match self {
             Self::Unread => return ExitCode::SUCCESS,
-            Self::Report(text) => text,
-            Self::Error(error) => format!("error: {error:#}"),
+            Self::Told => return ExitCode::FAILURE,
+            Self::Report(text) => (text, ExitCode::FAILURE),
+            Self::Unreadable(text) => (text, ExitCode::from(2)),
+            Self::Error(error) => (format!("error: {error:#}"), ExitCode::FAILURE),
         };
         // Nobody is left to be told that nobody can be told.
         let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
-        ExitCode::FAILURE
+        code
     }
 }
 

@@ -1,17 +1,20 @@
 //! `wasmgate plugin`: make plugins, and look into them.
 
 mod build;
+mod dev;
 mod inspect;
 mod list;
 mod new;
 mod schema_table;
 mod sdk;
+mod test;
 
 use std::path::Path;
 
 use anyhow::Context as _;
 use clap::Subcommand;
 
+use super::logging::LogLevel;
 use super::output::Failure;
 use crate::plugin::artifact::Artifact;
 use crate::plugin::engine::{self, Engine};
@@ -20,6 +23,8 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   wasmgate plugin new --lang rust guard    begin a plugin in the folder guard
   wasmgate plugin build guard              make guard/guard.wasm of it
+  wasmgate plugin test guard               play the cases of guard/cases.toml
+  wasmgate plugin dev guard                build, test and serve at each change
   wasmgate plugin inspect guard/guard.wasm
   wasmgate plugin list                     the plugins inside wasmgate";
 
@@ -29,6 +34,10 @@ pub(super) enum Command {
     New(new::Arguments),
     /// Build the component of a plugin's project, and check it as the proxy would
     Build(build::Arguments),
+    /// Play request cases against a plugin, in the real engine
+    Test(test::Arguments),
+    /// Build, test and serve a plugin at each change of its sources
+    Dev(dev::Arguments),
     /// Tell what a plugin is: its hooks, capabilities and configuration
     Inspect(inspect::Arguments),
     /// List the plugins inside wasmgate
@@ -36,10 +45,17 @@ pub(super) enum Command {
 }
 
 impl Command {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    /// Whether it shows the log itself.
+    pub(super) fn hears(&self) -> bool {
+        matches!(self, Self::Test(_) | Self::Dev(_))
+    }
+
+    pub(super) fn run(self, level: Option<LogLevel>) -> Result<(), Failure> {
         match self {
             Self::New(arguments) => new::run(&arguments),
             Self::Build(arguments) => build::run(&arguments),
+            Self::Test(arguments) => test::run(&arguments, level),
+            Self::Dev(arguments) => dev::run(&arguments, level),
             Self::Inspect(arguments) => inspect::run(&arguments),
             Self::List => list::run(),
         }

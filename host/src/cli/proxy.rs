@@ -79,7 +79,7 @@ fn config(arguments: &Arguments) -> Config {
     Config {
         workers: arguments.workers.unwrap_or(defaults.workers),
         plugin_dir: arguments.plugin_dir.as_deref().map(absolute),
-        access_log: log.map(|target| AccessLog { target }),
+        access_log: log.map(|target| AccessLog { target, request_headers: Vec::new() }),
         listeners: vec![Listener::plain(arguments.listen)],
         clusters: vec![cluster],
         plugins,
@@ -122,11 +122,11 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| invalid.to_owned())
 }
 
-fn endpoint(text: &str) -> Result<Endpoint, String> {
+pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
     Endpoint::parse(text).map_err(|invalid| invalid.to_string())
 }
 
-fn source(text: &str) -> Result<PluginSource, String> {
+pub(super) fn source(text: &str) -> Result<PluginSource, String> {
     PluginSource::parse(text, Path::new("")).map_err(|invalid| invalid.to_string())
 }
 

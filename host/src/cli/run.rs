@@ -43,7 +43,7 @@ pub(super) fn serve(source: Source) -> Result<(), Failure> {
 pub(super) fn start(source: Source) -> Result<Running, StartError> {
     // Also when a newer one has taken the file's place meanwhile.
     let compiler = Some(PathBuf::from("/proc/self/exe"));
-    App::start(Options { source, bundled: wasmgate_bundled::PLUGINS, compiler })
+    App::start(Options { compiler, ..Options::new(source) })
 }
 
 fn tell(running: &Running) {

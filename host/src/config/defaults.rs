@@ -49,7 +49,7 @@ impl Default for Admin {
 impl Default for AccessLog {
     fn default() -> Self {
         // Where containers and systemd look for it.
-        Self { target: LogTarget::Stdout }
+        Self { target: LogTarget::Stdout, request_headers: Vec::new() }
     }
 }
 

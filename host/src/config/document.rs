@@ -18,17 +18,17 @@ use super::scalar::Invalid;
 use super::{suggest, units};
 
 /// What all readers of one file share.
-pub(super) struct Context {
+pub(crate) struct Context {
     /// Relative paths begin here.
     folder: PathBuf,
     /// Names after `builtin:`; none = unknown here, not to be checked.
-    pub(super) builtins: Option<Vec<String>>,
+    pub(crate) builtins: Option<Vec<String>>,
     diagnostics: RefCell<Vec<Diagnostic>>,
 }
 
 impl Context {
     /// For the file at `path`.
-    pub(super) fn new(path: &Path, builtins: Option<Vec<String>>) -> Self {
+    pub(crate) fn new(path: &Path, builtins: Option<Vec<String>>) -> Self {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         Self {
@@ -39,19 +39,19 @@ impl Context {
         }
     }
 
-    pub(super) fn push(&self, diagnostic: Diagnostic) {
+    pub(crate) fn push(&self, diagnostic: Diagnostic) {
         self.diagnostics.borrow_mut().push(diagnostic);
     }
 
-    pub(super) fn has_errors(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         self.diagnostics.borrow().iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    pub(super) fn into_diagnostics(self) -> Vec<Diagnostic> {
+    pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
         self.diagnostics.into_inner()
     }
 
-    pub(super) fn resolve(&self, path: &str) -> PathBuf {
+    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
         let path = self.folder.join(path);
         std::path::absolute(&path).unwrap_or(path)
     }
@@ -59,21 +59,21 @@ impl Context {
 
 /// One value and how to name it in a sentence.
 #[derive(Clone)]
-pub(super) struct Value<'a> {
-    pub(super) context: &'a Context,
+pub(crate) struct Value<'a> {
+    pub(crate) context: &'a Context,
     /// `timeouts.header`
-    pub(super) name: String,
-    pub(super) span: Range<usize>,
-    pub(super) inner: &'a DeValue<'a>,
+    pub(crate) name: String,
+    pub(crate) span: Range<usize>,
+    pub(crate) inner: &'a DeValue<'a>,
 }
 
 impl<'a> Value<'a> {
-    pub(super) fn error(&self, message: impl fmt::Display) {
+    pub(crate) fn error(&self, message: impl fmt::Display) {
         self.invalid(Invalid::new(message.to_string()));
     }
 
     /// Notes that this value is not what it should be.
-    pub(super) fn invalid(&self, invalid: Invalid) {
+    pub(crate) fn invalid(&self, invalid: Invalid) {
         let mut diagnostic = Diagnostic::error(format!("`{}`: {}", self.name, invalid.message))
             .at(self.span.clone());
         diagnostic.help = invalid.help;
@@ -81,7 +81,7 @@ impl<'a> Value<'a> {
     }
 
     /// Notes that this value is of another type; `expected` has an article.
-    pub(super) fn mistyped(&self, expected: &str) {
+    pub(crate) fn mistyped(&self, expected: &str) {
         let found = match self.inner {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "an integer",
@@ -98,19 +98,24 @@ impl<'a> Value<'a> {
     }
 
     /// The same value under another name.
-    pub(super) fn named(mut self, name: String) -> Self {
+    pub(crate) fn named(mut self, name: String) -> Self {
         self.name = name;
         self
     }
 
-    pub(super) fn as_text(&self) -> Option<&'a str> {
+    pub(crate) fn as_text(&self) -> Option<&'a str> {
         match self.inner {
             DeValue::String(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(super) fn text(&self, expected: &str) -> Option<&'a str> {
+    /// Whether it is a list.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.inner, DeValue::Array(_))
+    }
+
+    pub(crate) fn text(&self, expected: &str) -> Option<&'a str> {
         let text = self.as_text();
         if text.is_none() {
             self.mistyped(expected);
@@ -119,7 +124,7 @@ impl<'a> Value<'a> {
     }
 
     /// A string that stands for something.
-    pub(super) fn parse<T>(
+    pub(crate) fn parse<T>(
         &self,
         expected: &str,
         read: impl FnOnce(&str) -> Result<T, Invalid>,
@@ -127,11 +132,11 @@ impl<'a> Value<'a> {
         read(self.text(expected)?).map_err(|invalid| self.invalid(invalid)).ok()
     }
 
-    pub(super) fn is_table(&self) -> bool {
+    pub(crate) fn is_table(&self) -> bool {
         matches!(self.inner, DeValue::Table(_))
     }
 
-    pub(super) fn boolean(&self) -> Option<bool> {
+    pub(crate) fn boolean(&self) -> Option<bool> {
         match self.inner {
             DeValue::Boolean(value) => Some(*value),
             _ => {
@@ -142,7 +147,7 @@ impl<'a> Value<'a> {
     }
 
     /// An integer of this range.
-    pub(super) fn number<T>(&self, range: RangeInclusive<T>) -> Option<T>
+    pub(crate) fn number<T>(&self, range: RangeInclusive<T>) -> Option<T>
     where
         T: TryFrom<i128> + PartialOrd + fmt::Display,
     {
@@ -165,7 +170,7 @@ impl<'a> Value<'a> {
     }
 
     /// A duration of this range.
-    pub(super) fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
+    pub(crate) fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
         let duration = self.parse("a duration such as \"10s\"", units::duration)?;
         if range.contains(&duration) {
             return Some(duration);
@@ -180,7 +185,7 @@ impl<'a> Value<'a> {
     }
 
     /// A size of this range.
-    pub(super) fn size(&self, range: RangeInclusive<u64>) -> Option<u64> {
+    pub(crate) fn size(&self, range: RangeInclusive<u64>) -> Option<u64> {
         let size = self.parse("a size such as \"64KiB\"", units::size)?;
         if range.contains(&size) {
             return Some(size);
@@ -195,7 +200,7 @@ impl<'a> Value<'a> {
     }
 
     /// One of these words.
-    pub(super) fn choice<T: Clone>(&self, choices: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn choice<T: Clone>(&self, choices: &[(&str, T)]) -> Option<T> {
         let words = || choices.iter().map(|(word, _)| *word);
         let text = self.text(&format!("one of {}", quoted(words())))?;
         if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
@@ -211,7 +216,7 @@ impl<'a> Value<'a> {
     }
 
     /// The items of a list, named by their number from 0.
-    pub(super) fn list(&self, expected: &str) -> Option<Vec<Self>> {
+    pub(crate) fn list(&self, expected: &str) -> Option<Vec<Self>> {
         let DeValue::Array(items) = self.inner else {
             self.mistyped(expected);
             return None;
@@ -226,7 +231,7 @@ impl<'a> Value<'a> {
     }
 
     /// A table, with the heading that unknown keys in it are reported under.
-    pub(super) fn table(&self, heading: &str) -> Option<Table<'a>> {
+    pub(crate) fn table(&self, heading: &str) -> Option<Table<'a>> {
         let DeValue::Table(entries) = self.inner else {
             self.mistyped(&format!("a table: {heading}"));
             return None;
@@ -242,7 +247,7 @@ impl<'a> Value<'a> {
     }
 
     /// A path, relative to the file's folder; there may be nothing yet.
-    pub(super) fn path(&self) -> Option<PathBuf> {
+    pub(crate) fn path(&self) -> Option<PathBuf> {
         let path = self.text("a path")?;
         if path.is_empty() || path.contains('\0') {
             self.error("the path is empty or holds a NUL");
@@ -252,7 +257,7 @@ impl<'a> Value<'a> {
     }
 
     /// The path of a file that can be read.
-    pub(super) fn file(&self) -> Option<PathBuf> {
+    pub(crate) fn file(&self) -> Option<PathBuf> {
         let path = self.path()?;
         // Asked before opening: opening a pipe would wait for its writer.
         let opened = match std::fs::metadata(&path) {
@@ -273,7 +278,7 @@ impl<'a> Value<'a> {
     }
 
     /// The path of a directory that can be listed.
-    pub(super) fn directory(&self) -> Option<PathBuf> {
+    pub(crate) fn directory(&self) -> Option<PathBuf> {
         let path = self.path()?;
         match std::fs::read_dir(&path) {
             Ok(_) => Some(path),
@@ -295,7 +300,7 @@ impl<'a> Value<'a> {
 }
 
 /// An error of the operating system without its number.
-pub(super) fn reason(error: &std::io::Error) -> String {
+pub(crate) fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((reason, _)) => reason.to_lowercase(),
@@ -308,20 +313,20 @@ fn quoted<'w>(words: impl Iterator<Item = &'w str>) -> String {
 }
 
 /// A table that is being read.
-pub(super) struct Table<'a> {
-    pub(super) context: &'a Context,
+pub(crate) struct Table<'a> {
+    pub(crate) context: &'a Context,
     /// `[timeouts]`, `[[route]]`
     heading: String,
     /// `timeouts`, `route`; empty at the top.
     path: String,
-    pub(super) span: Range<usize>,
+    pub(crate) span: Range<usize>,
     entries: &'a DeTable<'a>,
     known: Vec<&'static str>,
 }
 
 impl<'a> Table<'a> {
     /// The whole file.
-    pub(super) fn root(context: &'a Context, tree: &'a Spanned<DeTable<'a>>) -> Self {
+    pub(crate) fn root(context: &'a Context, tree: &'a Spanned<DeTable<'a>>) -> Self {
         Self {
             context,
             heading: String::new(),
@@ -333,14 +338,14 @@ impl<'a> Table<'a> {
     }
 
     /// The value of a key, if it is there.
-    pub(super) fn get(&mut self, key: &'static str) -> Option<Value<'a>> {
+    pub(crate) fn get(&mut self, key: &'static str) -> Option<Value<'a>> {
         self.known.push(key);
         let value = self.entries.get(key)?;
         Some(self.value(key, value))
     }
 
     /// The value of a key that has to be there.
-    pub(super) fn require(&mut self, key: &'static str, help: &str) -> Option<Value<'a>> {
+    pub(crate) fn require(&mut self, key: &'static str, help: &str) -> Option<Value<'a>> {
         let value = self.get(key);
         if value.is_none() {
             self.context.push(
@@ -353,7 +358,7 @@ impl<'a> Table<'a> {
     }
 
     /// What `read` makes of a key's value; `default` without one.
-    pub(super) fn or<T>(
+    pub(crate) fn or<T>(
         &mut self,
         key: &'static str,
         default: T,
@@ -363,13 +368,13 @@ impl<'a> Table<'a> {
     }
 
     /// A table within this one, written under its own `[heading]`.
-    pub(super) fn table(&mut self, key: &'static str) -> Option<Self> {
+    pub(crate) fn table(&mut self, key: &'static str) -> Option<Self> {
         let heading = format!("[{}]", self.path_of(key));
         self.get(key)?.table(&heading)
     }
 
     /// Tables within this one, each written under `[[heading]]`.
-    pub(super) fn tables(&mut self, key: &'static str) -> Vec<Self> {
+    pub(crate) fn tables(&mut self, key: &'static str) -> Vec<Self> {
         let heading = format!("[[{}]]", self.path_of(key));
         let Some(value) = self.get(key) else {
             return Vec::new();
@@ -382,14 +387,14 @@ impl<'a> Table<'a> {
 
     /// Every key and its value, in the file's order: for tables whose keys are the
     /// operator's.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, Range<usize>, Value<'a>)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'a str, Range<usize>, Value<'a>)> {
         self.entries.iter().map(|(key, value)| {
             (key.get_ref().as_ref(), key.span(), self.value(key.get_ref(), value))
         })
     }
 
     /// Reports the keys that nobody asked for.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         for (key, value) in self.entries.iter() {
             if !self.known.contains(&key.get_ref().as_ref()) {
                 let message =

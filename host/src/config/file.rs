@@ -64,6 +64,9 @@ pub(super) struct Admin {
 pub(super) struct AccessLog {
     /// A file, appended to and opened again on SIGHUP, or `-` for standard output.
     path: Option<String>,
+    /// Request headers whose values are logged. No other header is, so that none
+    /// with a secret is logged unless it is named.
+    request_headers: Option<Vec<String>>,
 }
 
 /// Bounds on what clients may send and hold.

@@ -8,9 +8,9 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::diagnostic::{Diagnostic, Report};
-use super::document::{Context, reason};
+use super::document::{Context, Table, reason};
 use super::place::{Place, Places};
-use super::{Config, Plugin, validate};
+use super::{Config, Plugin, PluginSource, validate};
 
 /// A file that may be used.
 #[derive(Clone, Debug)]
@@ -70,12 +70,32 @@ pub fn parse(text: &str, path: &Path) -> Result<Loaded, Report> {
 /// A report of everything that is wrong, if anything is.
 pub fn sidecar(path: &Path, name: &str, wasm: &Path) -> Result<Plugin, Report> {
     let text = read(path, "remove the file or make it readable")?;
-    let tree = tree(&text, path)?;
+    tables(&text, path, |root| validate::sidecar(root, name, wasm))
+}
+
+/// The table of a plugin in a file of another kind: the keys of `[plugin.NAME]` but
+/// `source`. None = errors were noted.
+pub(crate) fn plugin(table: Table<'_>, name: &str, source: PluginSource) -> Option<Plugin> {
+    validate::plugin(table, name, source)
+}
+
+/// Reads the text of a file of another kind with the same strictness and the same
+/// reports. `read` answers with none when it has noted an error.
+///
+/// # Errors
+///
+/// A report of everything that is wrong, if anything is.
+pub(crate) fn tables<T>(
+    text: &str,
+    path: &Path,
+    read: impl FnOnce(Table<'_>) -> Option<T>,
+) -> Result<T, Report> {
+    let tree = tree(text, path)?;
     let context = Context::new(path, None);
-    let plugin = validate::sidecar(&context, &tree, name, wasm);
-    let report = report(context, &text, path);
-    match plugin {
-        Some(plugin) if !report.has_errors() => Ok(plugin),
+    let value = read(Table::root(&context, &tree));
+    let report = report(context, text, path);
+    match value {
+        Some(value) if !report.has_errors() => Ok(value),
         _ => Err(report),
     }
 }
@@ -124,7 +144,8 @@ impl Loader {
     }
 }
 
-fn read(path: &Path, help_if_missing: &str) -> Result<String, Report> {
+/// The text of a file.
+pub(crate) fn read(path: &Path, help_if_missing: &str) -> Result<String, Report> {
     let failed = |message: String, help: Option<&str>| {
         let mut report = Report::new(path, "");
         let diagnostic = Diagnostic::error(message);

@@ -15,11 +15,11 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    pub(super) fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), help: None }
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -67,7 +67,7 @@ pub(super) fn network(text: &str) -> Result<IpNet, Invalid> {
 
 /// The operator's name for something. It stands in logs, in metric labels and on
 /// the admin page, so what would have to be escaped there is refused here.
-pub(super) fn name(text: &str) -> Result<String, Invalid> {
+pub(crate) fn name(text: &str) -> Result<String, Invalid> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if text.is_empty() || text.len() > 64 || !text.chars().all(fits) {
         return Err(Invalid::new(format!("`{}` is not a good name", text.escape_debug()))
@@ -77,7 +77,7 @@ pub(super) fn name(text: &str) -> Result<String, Invalid> {
 }
 
 /// The name of a listener or a route: one printable line.
-pub(super) fn title(text: &str) -> Result<String, Invalid> {
+pub(crate) fn title(text: &str) -> Result<String, Invalid> {
     if text.trim().is_empty() || text.len() > 256 || text.chars().any(char::is_control) {
         return Err(Invalid::new(format!("`{}` is not a good name", text.escape_debug()))
             .help("use one line of 1 to 256 octets"));
@@ -86,7 +86,7 @@ pub(super) fn title(text: &str) -> Result<String, Invalid> {
 }
 
 /// A host to send as `Host` or `:authority`: a name or address, perhaps a port.
-pub(super) fn authority(text: &str) -> Result<String, Invalid> {
+pub(crate) fn authority(text: &str) -> Result<String, Invalid> {
     let invalid = || {
         Invalid::new(format!("`{}` is not a host", text.escape_debug()))
             .help("write a name or an address, and a port if it needs one: \"app.internal:8080\"")
@@ -140,7 +140,7 @@ pub(super) fn is_host(text: &str) -> bool {
 }
 
 /// A method, in upper case as the registered ones are.
-pub(super) fn method(text: &str) -> Result<String, Invalid> {
+pub(crate) fn method(text: &str) -> Result<String, Invalid> {
     http::Method::from_bytes(text.to_ascii_uppercase().as_bytes())
         .map(|method| method.as_str().to_owned())
         .map_err(|_| {
@@ -150,7 +150,7 @@ pub(super) fn method(text: &str) -> Result<String, Invalid> {
 }
 
 /// A field name, in lower case.
-pub(super) fn header_name(text: &str) -> Result<String, Invalid> {
+pub(crate) fn header_name(text: &str) -> Result<String, Invalid> {
     http::HeaderName::from_bytes(text.as_bytes())
         .map(|name| name.as_str().to_owned())
         .map_err(|_| Invalid::new(format!("`{}` is not the name of a header", text.escape_debug())))

@@ -17,7 +17,7 @@ const LARGEST_FILE: u64 = 1 << 20;
 /// A `config` table as JSON. None = errors were noted.
 ///
 /// The table itself is never a secret: a plugin may have an option called `file`.
-pub(super) fn config(value: &Value<'_>) -> Option<Map<String, Json>> {
+pub(crate) fn config(value: &Value<'_>) -> Option<Map<String, Json>> {
     let table = value.table("config = { … }")?;
     let mut object = Map::new();
     let mut complete = true;

@@ -19,7 +19,7 @@ use toml::de::DeTable;
 use super::diagnostic::Diagnostic;
 use super::document::{Context, Table, Value};
 use super::place::{Place, Places};
-use super::{Cluster, Config, Limits, Plugin, Timeouts, scalar};
+use super::{Cluster, Config, Limits, Plugin, PluginSource, Timeouts, scalar};
 
 /// Reads the main file. What comes out is good only if the context has noted no
 /// errors.
@@ -54,13 +54,13 @@ pub(super) fn config(context: &Context, tree: &Spanned<DeTable<'_>>) -> (Config,
 }
 
 /// Reads the `NAME.toml` beside a dropped plugin, likewise.
-pub(super) fn sidecar(
-    context: &Context,
-    tree: &Spanned<DeTable<'_>>,
-    name: &str,
-    wasm: &Path,
-) -> Option<Plugin> {
-    plugin::sidecar(Table::root(context, tree), name, wasm)
+pub(super) fn sidecar(root: Table<'_>, name: &str, wasm: &Path) -> Option<Plugin> {
+    plugin::sidecar(root, name, wasm)
+}
+
+/// Reads the table of a plugin whose source is known, likewise.
+pub(super) fn plugin(table: Table<'_>, name: &str, source: PluginSource) -> Option<Plugin> {
+    plugin::sourced(table, name, source)
 }
 
 fn top_level(root: &mut Table<'_>, config: &mut Config, places: &mut Places) {

@@ -140,6 +140,7 @@ fn failed(worker: &Worker, peer: SocketAddr, listener: &str, kind: ErrorKind, de
         attempts: None,
         plugins: &[],
         annotations: &[],
+        request_headers: &[],
         error: Some(ErrorEntry {
             kind: kind.as_str(),
             side: kind.side().as_str(),

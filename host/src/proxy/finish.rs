@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, StatusCode, Version};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 
 use crate::exchange::body::Meter;
 use crate::exchange::{Error, ErrorKind, Exchange, Message, version_text};
@@ -59,6 +59,9 @@ struct Account {
     version: Version,
     authority: HeaderValue,
     target: PathAndQuery,
+    /// Those that the configuration names, as the client sent them; plugins may
+    /// change the exchange's own.
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Finish {
@@ -76,6 +79,7 @@ impl Finish {
             version: exchange.version,
             authority: exchange.authority.clone(),
             target: exchange.raw_target.clone(),
+            headers: headers_to_log(&snapshot, exchange),
         });
         Self(Some(Box::new(State {
             active,
@@ -324,6 +328,8 @@ impl State {
             .iter()
             .map(|note| Annotation { plugin: &note.plugin, key: &note.key, value: &note.value })
             .collect();
+        let headers = account.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let headers: Vec<(&str, &[u8])> = headers.collect();
         let endpoint = account.attempts.endpoint.as_ref();
         let peer = exchange.map_or(connection.peer, |exchange| exchange.client);
         worker.log(&Entry {
@@ -347,6 +353,7 @@ impl State {
             attempts: Some(account.attempts.count).filter(|count| *count > 0),
             plugins: &plugins,
             annotations: &annotations,
+            request_headers: &headers,
             error: self.error.as_ref().map(|error| ErrorEntry {
                 kind: error.kind.as_str(),
                 side: error.side().as_str(),
@@ -376,6 +383,18 @@ impl State {
             run.complete(exchange, &outcome, &worker.lane).await;
         });
     }
+}
+
+/// Usually nothing, which costs no allocation.
+fn headers_to_log(snapshot: &LocalSnapshot, exchange: &Exchange) -> Vec<(HeaderName, HeaderValue)> {
+    let Some(log) = &snapshot.shared.config.access_log else { return Vec::new() };
+    let mut found = Vec::new();
+    for name in &log.request_headers {
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };
+        let lines = exchange.headers.get_all(&name).iter();
+        found.extend(lines.map(|value| (name.clone(), value.clone())));
+    }
+    found
 }
 
 fn micros(duration: Duration) -> u64 {

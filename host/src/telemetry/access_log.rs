@@ -12,7 +12,7 @@ mod timestamp;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-pub use sink::{AccessLog, Writer};
+pub use sink::{AccessLog, Observer, Writer};
 pub use timestamp::Clock;
 
 /// What there is to say about an exchange. What is none or empty is left out.
@@ -61,6 +61,8 @@ pub struct Entry<'a> {
     pub plugins: &'a [PluginEntry<'a>],
     /// In any order; each key once for each plugin.
     pub annotations: &'a [Annotation<'a>],
+    /// Names and values of request fields; the lines of one name one after the other.
+    pub request_headers: &'a [(&'a str, &'a [u8])],
     /// What went wrong.
     pub error: Option<ErrorEntry<'a>>,
 }
@@ -131,6 +133,7 @@ impl Entry<'_> {
         number(out, b",\"attempts\":", self.attempts);
         plugins(out, self.plugins);
         annotations(out, self.annotations);
+        request_headers(out, self.request_headers);
         if let Some(error) = self.error {
             text(out, b",\"error\":{\"kind\":", Some(error.kind));
             text(out, b",\"side\":", Some(error.side));
@@ -177,6 +180,29 @@ fn annotations(out: &mut Vec<u8>, annotations: &[Annotation<'_>]) {
         out.push(b'}');
     }
     if !annotations.is_empty() {
+        out.push(b'}');
+    }
+}
+
+/// One value as a string, several of one name as a list.
+fn request_headers(out: &mut Vec<u8>, headers: &[(&str, &[u8])]) {
+    let mut start: &[u8] = b",\"request_headers\":{";
+    for lines in headers.chunk_by(|one, other| one.0 == other.0) {
+        out.extend_from_slice(start);
+        start = b",";
+        json::string(out, lines[0].0.as_bytes());
+        out.push(b':');
+        if let [(_, value)] = lines {
+            json::string(out, value);
+            continue;
+        }
+        for (place, (_, value)) in lines.iter().enumerate() {
+            out.push(if place == 0 { b'[' } else { b',' });
+            json::string(out, value);
+        }
+        out.push(b']');
+    }
+    if !headers.is_empty() {
         out.push(b'}');
     }
 }

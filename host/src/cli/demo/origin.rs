@@ -10,14 +10,14 @@ use axum::response::IntoResponse;
 use serde_json::json;
 
 /// A running server; it ends with the process.
-pub(super) struct Origin {
-    pub(super) name: &'static str,
+pub(in crate::cli) struct Origin {
+    pub(in crate::cli) name: &'static str,
     address: SocketAddr,
 }
 
 impl Origin {
     /// Serves on a thread of its own, on a port of the system's choice.
-    pub(super) fn start(name: &'static str) -> anyhow::Result<Self> {
+    pub(in crate::cli) fn start(name: &'static str) -> anyhow::Result<Self> {
         let start = || {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
             listener.set_nonblocking(true)?;
@@ -34,10 +34,10 @@ impl Origin {
             })?;
             std::io::Result::Ok(Self { name, address })
         };
-        start().context("cannot start a server for the demo")
+        start().context("cannot start a server to answer")
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(in crate::cli) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }

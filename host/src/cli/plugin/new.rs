@@ -44,12 +44,13 @@ fn language(text: &str) -> Result<Language, String> {
 }
 
 /// What goes into a project: path and text.
-const TEMPLATE: [(&str, &str); 8] = [
+const TEMPLATE: [(&str, &str); 9] = [
     ("Cargo.toml", include_str!("../template/Cargo.toml.template")),
     ("build.rs", include_str!("../template/build.rs.template")),
     ("src/lib.rs", include_str!("../template/lib.rs.template")),
     ("src/config.rs", include_str!("../template/config.rs.template")),
     ("src/tests.rs", include_str!("../template/tests.rs.template")),
+    ("cases.toml", include_str!("../template/cases.toml.template")),
     ("wasmgate.toml", include_str!("../template/wasmgate.toml.template")),
     ("README.md", include_str!("../template/README.md.template")),
     (".gitignore", include_str!("../template/gitignore.template")),
@@ -66,6 +67,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
          \x20 cd {folder}\n\
          \x20 cargo test             runs its tests, without Wasm\n\
          \x20 wasmgate plugin build  makes {name}.wasm\n\
+         \x20 wasmgate plugin test   plays cases.toml against it, in the real engine\n\
+         \x20 wasmgate plugin dev    does both and serves, at each change\n\
          \x20 wasmgate run           serves with it; README.md says what to try\n"
     ))
 }

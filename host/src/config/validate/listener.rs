@@ -117,15 +117,24 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 pub(super) fn access_log(root: &mut Table<'_>, places: &mut Places) -> Option<AccessLog> {
     let mut table = root.table("access_log")?;
     places.insert(Place::AccessLog, table.span.clone());
-    let log = match table.get("path") {
-        None => Some(AccessLog::default()),
+    let target = match table.get("path") {
+        None => Some(AccessLog::default().target),
         Some(value) => {
             places.insert(Place::AccessLog, value.span.clone());
-            target(&value).map(|target| AccessLog { target })
+            target(&value)
         }
     };
+    let names = table.get("request_headers").and_then(|value| value.list("a list of headers"));
+    let mut request_headers: Vec<String> = names
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|value| value.parse("the name of a header", scalar::header_name))
+        .collect();
+    // Once in a line is enough.
+    request_headers.sort();
+    request_headers.dedup();
     table.finish();
-    log
+    Some(AccessLog { target: target?, request_headers })
 }
 
 fn target(value: &Value<'_>) -> Option<LogTarget> {

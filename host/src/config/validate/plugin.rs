@@ -157,9 +157,15 @@ pub(super) fn sidecar(mut table: Table<'_>, name: &str, wasm: &Path) -> Option<P
                 .help("remove `source`"),
         );
     }
-    let settings = settings(name, table, &mut Places::default())?;
-    let mut plugin = Plugin::with_defaults(name, PluginSource::File(wasm.to_owned()));
+    let mut plugin = sourced(table, name, PluginSource::File(wasm.to_owned()))?;
     plugin.origin = Origin::Sidecar;
+    Some(plugin)
+}
+
+/// The plugin `name` from this source, with the keys of a table for all else.
+pub(super) fn sourced(table: Table<'_>, name: &str, source: PluginSource) -> Option<Plugin> {
+    let settings = settings(name, table, &mut Places::default())?;
+    let mut plugin = Plugin::with_defaults(name, source);
     settings.apply(&mut plugin);
     Some(plugin)
 }

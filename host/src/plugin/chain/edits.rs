@@ -135,7 +135,11 @@ fn check_name(text: &str) -> Result<HeaderName, Illegal> {
 }
 
 fn check_value(name: &HeaderName, value: Vec<u8>) -> Result<HeaderValue, Illegal> {
-    HeaderValue::from_maybe_shared(Bytes::from(value)).map_err(|_| {
+    let value = Bytes::from(value);
+    // Space around a value is no part of it (RFC 9110, section 5.5): HTTP/1 drops it,
+    // and in HTTP/2 it makes a message malformed (RFC 9113, section 8.2.1).
+    let value = value.slice_ref(value.trim_ascii());
+    HeaderValue::from_maybe_shared(value).map_err(|_| {
         Illegal(format!("the value of `{name}` holds a control character, such as CR or LF"))
     })
 }
@@ -159,8 +163,9 @@ fn is_protected(name: &HeaderName) -> bool {
 pub fn check_target(text: String) -> Result<PathAndQuery, Illegal> {
     let illegal = |text: &str| Illegal(format!("`{}` is no request target", cut(text)));
     // The http crate drops a fragment in silence; the endpoint would see another
-    // target than the plugin asked for.
-    if !text.starts_with('/') || text.contains('#') {
+    // target than the plugin asked for. It takes UTF-8, which no request line has.
+    let fits = |octet: u8| octet.is_ascii_graphic() && octet != b'#';
+    if !text.starts_with('/') || !text.bytes().all(fits) {
         return Err(illegal(&text));
     }
     let shared = Bytes::from(text);
@@ -173,6 +178,11 @@ pub fn check_authority(text: &str) -> Result<HeaderValue, Illegal> {
     let illegal = || Illegal(format!("`{}` is no host", cut(text)));
     let authority: Authority = text.parse().map_err(|_| illegal())?;
     if authority.host().is_empty() || text.contains('@') {
+        return Err(illegal());
+    }
+    // The http crate takes anything after the colon.
+    let port = text[authority.host().len()..].strip_prefix(':');
+    if port.is_some() && authority.port_u16().is_none() {
         return Err(illegal());
     }
     HeaderValue::try_from(text.to_ascii_lowercase()).map_err(|_| illegal())
@@ -208,6 +218,9 @@ fn cut(text: &str) -> String {
     let shown: String = text.chars().take(80).collect();
     shown.escape_debug().to_string()
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {
@@ -289,7 +302,7 @@ mod tests {
 
     #[test]
     fn targets_are_origin_form() {
-        for target in ["", "x", "http://a/", "/a b", "/a\r\n", "/a#b", "*"] {
+        for target in ["", "x", "http://a/", "/a b", "/a\r\n", "/a#b", "*", "/ä", "/\u{7f}"] {
             assert!(check_target(target.to_owned()).is_err(), "{target:?}");
         }
         assert_eq!(check_target("/a?b=c".to_owned()).expect("legal").as_str(), "/a?b=c");
@@ -297,7 +310,7 @@ mod tests {
 
     #[test]
     fn authorities_carry_no_user() {
-        for authority in ["", "a@b", "a b", "a/b", ":80", "a\r\n"] {
+        for authority in ["", "a@b", "a b", "a/b", ":80", "a\r\n", "a:", "a:b", "a:99999"] {
             assert!(check_authority(authority).is_err(), "{authority:?}");
         }
         assert_eq!(check_authority("Example.com:8080").expect("legal"), "example.com:8080");

@@ -33,27 +33,37 @@ const PENDING_LIMIT: usize = 8 << 20;
 /// Memory that is kept for the next lines after more was needed for once.
 const KEPT_CAPACITY: usize = 256 << 10;
 
+/// Gets whole lines, one or more at a time; see [`LogTarget::Observer`].
+pub type Observer = tokio::sync::mpsc::UnboundedSender<Vec<u8>>;
+
 /// The access log of the process.
 #[derive(Debug)]
 pub struct AccessLog {
     shared: Arc<Shared>,
+    hand_over: usize,
 }
 
 impl AccessLog {
     /// Opens the target and starts the thread that writes to it.
-    pub fn open(target: &LogTarget) -> io::Result<Self> {
-        let output = Output::open(target)?;
+    pub fn open(target: &LogTarget, observer: Option<&Observer>) -> io::Result<Self> {
+        let output = Output::open(target, observer)?;
         let shared = Arc::<Shared>::default();
         let of_thread = Arc::clone(&shared);
         thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || of_thread.write_to(output))?;
-        Ok(Self { shared })
+        // An observer waits for each line, a file for none.
+        let hand_over = if *target == LogTarget::Observer { 0 } else { HAND_OVER };
+        Ok(Self { shared, hand_over })
     }
 
     /// One for each worker.
     pub fn writer(&self) -> Writer {
-        Writer { shared: Arc::clone(&self.shared), local: RefCell::default() }
+        Writer {
+            shared: Arc::clone(&self.shared),
+            local: RefCell::default(),
+            hand_over: self.hand_over,
+        }
     }
 
     /// Opens the file again, for log rotation. What was pushed before may still go
@@ -97,6 +107,7 @@ impl Drop for AccessLog {
 pub struct Writer {
     shared: Arc<Shared>,
     local: RefCell<Local>,
+    hand_over: usize,
 }
 
 #[derive(Debug, Default)]
@@ -117,7 +128,7 @@ impl Writer {
         let Local { buffer, lines, clock } = &mut *local;
         entry.write_line(buffer, clock);
         *lines += 1;
-        if buffer.len() >= HAND_OVER {
+        if buffer.len() >= self.hand_over {
             self.hand_over(&mut local);
         }
     }

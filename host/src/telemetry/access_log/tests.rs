@@ -39,6 +39,7 @@ fn entry() -> Entry<'static> {
         attempts: None,
         plugins: &[],
         annotations: &[],
+        request_headers: &[],
         error: None,
     }
 }
@@ -234,7 +235,7 @@ impl Files {
     }
 
     fn open(&self, name: &str) -> AccessLog {
-        AccessLog::open(&LogTarget::File(self.path(name))).expect("it can be opened")
+        AccessLog::open(&LogTarget::File(self.path(name)), None).expect("it can be opened")
     }
 
     /// The routes of the lines, all of which must be whole.
@@ -374,6 +375,6 @@ fn a_log_that_cannot_be_written_can_be_closed() {
 fn a_target_that_cannot_be_opened_is_an_error() {
     let files = Files::new();
     let target = LogTarget::File(files.path("none/log"));
-    let error = AccessLog::open(&target).expect_err("there is no such folder");
+    let error = AccessLog::open(&target, None).expect_err("there is no such folder");
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 }
