@@ -152,13 +152,16 @@ impl Report {
         let mut add = |mark: &str, colour: &str, lines: &[&str]| {
             for line in lines {
                 let line = format!("{mark} {}", visible(line));
-                text.push_str(&format!("    {}\n", self.paint(colour, line.trim_end())));
+                text.push_str(format!("    {}", self.paint(colour, line.trim_end())).trim_end());
+                text.push('\n');
             }
         };
         add(" ", "", &expected[..before]);
         add("-", RED, &expected[before..expected.len() - after]);
         add("+", GREEN, &got[before..got.len() - after]);
-        add(" ", "", &expected[expected.len() - after..]);
+        let same = &expected[expected.len() - after..];
+        // What ends with a line end has no line after it.
+        add(" ", "", same.strip_suffix(&[""]).unwrap_or(same));
         text
     }
 
