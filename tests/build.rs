@@ -1,5 +1,5 @@
-//! Builds the fixture plugins of `guests/` and writes the constants of
-//! `harness::guest`: one path for each component.
+//! Builds the fixture plugins of `guests/`, and the example that is a plugin, and
+//! writes the constants of `harness::guest`: one path for each component.
 
 #[path = "../host/bundled/guest_build.rs"]
 #[expect(dead_code, reason = "the tests want files, not embedded bytes")]
@@ -15,12 +15,15 @@ fn main() {
     let inputs = ["../plugin-sdk", "../wit"].map(|input| here.join(input));
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=../host/bundled/guest_build.rs");
-    let Some(guests) =
-        guest_build::build(&here.join("guests"), &inputs.each_ref().map(PathBuf::as_path))
-    else {
-        // The reason has been printed, and ends the build.
-        return;
-    };
+    let inputs = inputs.each_ref().map(PathBuf::as_path);
+    let mut guests = Vec::new();
+    for workspace in ["guests", "../examples/plugins/api-key"] {
+        let Some(built) = guest_build::build(&here.join(workspace), &inputs) else {
+            // The reason has been printed, and ends the build.
+            return;
+        };
+        guests.extend(built);
+    }
     let mut constants = String::new();
     for guest in guests {
         // A copy of its own: the next build of the guests must not change what a
@@ -28,12 +31,8 @@ fn main() {
         let copy = out.join(format!("{}.wasm", guest.name));
         fs::copy(&guest.wasm, &copy).expect("what was just built can be copied to OUT_DIR");
         let constant = guest.name.replace('-', "_").to_uppercase();
-        writeln!(
-            constants,
-            "/// `tests/guests/{}`\npub const {constant}: &str = {copy:?};",
-            guest.name
-        )
-        .expect("writing to a string");
+        writeln!(constants, "/// `{}`\npub const {constant}: &str = {copy:?};", guest.name)
+            .expect("writing to a string");
     }
     let file = out.join("guests.rs");
     fs::write(&file, constants).expect("OUT_DIR can be written");

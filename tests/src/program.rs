@@ -39,6 +39,9 @@ impl Program {
             .env_clear()
             .env("PATH", env::var_os("PATH").unwrap_or_default())
             .env("NO_COLOR", "1")
+            // A test that runs cargo must never make rustup change the toolchains of
+            // the machine, as it would below a `rust-toolchain.toml`.
+            .env("RUSTUP_AUTO_INSTALL", "0")
             .env("RUST_BACKTRACE", "1")
             .stdin(Stdio::null());
         Self { command, patience: PATIENCE }

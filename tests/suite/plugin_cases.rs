@@ -55,6 +55,16 @@ async fn the_cases_of_the_bundled_plugins_pass() {
 }
 
 #[tokio::test]
+async fn the_cases_of_the_example_pass() {
+    let project = root("examples/plugins/api-key");
+
+    let finished =
+        Bench::new().test(&[project.to_str().unwrap(), "--plugin", guest::API_KEY]).await;
+
+    passes(&finished, 4);
+}
+
+#[tokio::test]
 async fn a_case_that_fails_shows_what_differs_and_what_the_plugin_said() {
     let finished = Bench::new()
         .play(
