@@ -27,6 +27,7 @@ lint:
 bench *scenario:
     cargo bench -p wasmgate --bench end_to_end -- {{scenario}} --against nginx
 
-# Fuzz one target for a minute: framing, normalize_path, client_address, config_file.
+# Fuzz one target for a minute: framing, normalize_path, client_address, config_file,
+# case_file, replay_line, request_decision, response_decision.
 fuzz target:
     cd tests/fuzz && cargo +nightly fuzz run {{target}} -- -max_total_time=60

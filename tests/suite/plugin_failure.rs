@@ -1,7 +1,7 @@
 //! Plugins that trap, loop, eat memory, decide nonsense or cannot decide: what
 //! happens to the exchange, and that it happens to no other.
 
-use harness::{Answer, Origin, Proxy, Setup, empty, eventually, guest};
+use harness::{Answer, Client, Origin, Proxy, Setup, empty, eventually, guest};
 use http::Request;
 
 /// A route whose only plugin is this guest, and one for `/bare` without any. One
@@ -272,4 +272,57 @@ async fn a_plugin_that_cannot_decide_fails_with_its_reason_in_the_log_alone() {
             failing(&origin, guest::FAIL, &format!("on_failure = \"open\"\n{keys}")).start().await;
         assert_eq!(open.get("/failed").await.status, 200, "{hook}");
     }
+}
+
+/// Three plugins on routes of their own, and the admin endpoint.
+async fn with_admin(origin: &Origin) -> Proxy {
+    let mut config = format!(
+        "workers = 1\n[admin]\nlisten = \"@admin\"\n[[listener]]\nlisten = \"@http\"\n\
+         [cluster.app]\nendpoints = [{:?}]\n",
+        origin.url()
+    );
+    for (name, component, settings) in [
+        ("traps", guest::TRAP, "config = { always = true }"),
+        ("fails", guest::FAIL, "config = { reason = \"the moon is full\" }"),
+        ("asks-nonsense", guest::BAD_HEADER, "config = { act = \"crlf\" }"),
+    ] {
+        config.push_str(&format!(
+            "[plugin.{name}]\nsource = {component:?}\n{settings}\n\
+             [[route]]\npath = \"/{name}\"\nplugins = [{name:?}]\ncluster = \"app\"\n"
+        ));
+    }
+    Proxy::with(config).start().await
+}
+
+#[tokio::test]
+async fn failures_show_in_the_metrics_and_on_the_admin_page() {
+    let origin = Origin::http1().start().await;
+    let proxy = with_admin(&origin).await;
+    for target in ["/traps", "/fails", "/asks-nonsense"] {
+        assert_eq!(proxy.get(target).await.status, 503, "{target}");
+    }
+
+    let mut admin = Client::http1(proxy.address("admin")).await;
+    let metrics = admin.get("/metrics").await;
+    for line in [
+        "wasmgate_plugin_crashes_total{plugin=\"traps\"} 1",
+        "wasmgate_plugin_failures_total{plugin=\"fails\"} 1",
+        "wasmgate_plugin_failures_total{plugin=\"asks-nonsense\"} 1",
+        "wasmgate_plugin_stopped{plugin=\"traps\"} 0",
+        "wasmgate_errors_total{kind=\"plugin_failed\",side=\"plugin\"} 3",
+    ] {
+        assert!(metrics.text().lines().any(|found| found == line), "{line}: {}", metrics.text());
+    }
+
+    eventually!({
+        proxy.get("/traps").await;
+        let plugins: serde_json::Value =
+            serde_json::from_str(admin.get("/plugins").await.text()).unwrap();
+        let of = |name: &str| {
+            plugins.as_array().unwrap().iter().find(|plugin| plugin["name"] == name).unwrap()
+        };
+        assert_eq!(of("fails")["failures"], 1);
+        assert_eq!(of("fails")["state"], "ok");
+        of("traps")["state"] == "stopped" && of("traps")["crashes"].as_u64().unwrap() >= 10
+    });
 }

@@ -34,6 +34,10 @@ async fn a_new_plugin_builds_is_what_it_says_and_runs() {
     let component = directory.path().join("guard/guard.wasm");
     assert!(component.is_file(), "{}", built.stdout);
 
+    let tested = run(directory.path(), &["plugin", "test", "guard"]).await;
+    assert_eq!(tested.code, Some(0), "{}{}", tested.stdout, tested.stderr);
+    assert!(tested.stdout.contains("3 passed, 0 failed"), "{}", tested.stdout);
+
     let inspected = run(directory.path(), &["plugin", "inspect", "guard/guard.wasm"]).await;
     assert_eq!(inspected.code, Some(0), "{}", inspected.stderr);
     assert!(inspected.stdout.contains("guard"), "{}", inspected.stdout);
