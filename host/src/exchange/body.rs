@@ -19,11 +19,9 @@ use crate::deadlines::{Deadlines, Watch};
 pub enum RequestBody {
     /// Nothing.
     Empty,
-    /// All at once; none = it has been taken.
-    Whole(Option<Bytes>),
     /// The client's, piece by piece as the endpoint takes it.
     Client(ClientBody),
-    /// What plugins made of the client's, all of it.
+    /// A plugin's own, or what plugins made of the client's, all of it.
     InHand(InHand),
     /// What plugins make of the client's, or have left of it.
     Passing(PassingBody),
@@ -209,7 +207,6 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Client(body) => body.poll_piece(cx),
             Self::InHand(body) => Pin::new(body).poll_frame(cx),
             Self::Passing(body) => body.as_mut().poll_frame(cx),
@@ -219,7 +216,6 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Whole(bytes) => bytes.is_none(),
             Self::Client(body) => body.is_end_stream(),
             Self::InHand(body) => body.is_end_stream(),
             Self::Passing(body) => body.is_end_stream(),
@@ -229,9 +225,6 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Whole(bytes) => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
             Self::Client(body) => body.size_hint(),
             Self::InHand(body) => body.size_hint(),
             Self::Passing(body) => body.size_hint(),

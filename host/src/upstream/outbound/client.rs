@@ -18,7 +18,7 @@ use super::{Grant, HEAD};
 use crate::config::http_grant::{Allowed, Host, Scheme};
 use crate::config::{self, Timeouts, UpstreamHost, UpstreamProtocol};
 use crate::deadlines::{Deadlines, TICK};
-use crate::exchange::body::RequestBody;
+use crate::exchange::body::{InHand, RequestBody};
 use crate::exchange::error::chain_text;
 use crate::exchange::outgoing::{OutgoingError, OutgoingRequest};
 use crate::exchange::{Error, ErrorKind};
@@ -110,7 +110,10 @@ impl<R: Resolve> Client<R> {
             // The cluster's own is sent.
             authority: HeaderValue::from_static(""),
             headers,
-            body: if body.is_empty() { RequestBody::Empty } else { RequestBody::Whole(Some(body)) },
+            body: match body.is_empty() {
+                true => RequestBody::Empty,
+                false => RequestBody::InHand(InHand::new([body].into(), None)),
+            },
             meter: None,
             key: None,
             response_timeout: self.grant.config.timeout,
