@@ -170,6 +170,21 @@ pub struct Listener {
     /// One certificate for each entry, chosen by SNI; none = plain HTTP. The
     /// first is for clients that name no or an unknown server.
     pub tls: Vec<Certificate>,
+    /// Which clients are let in by their certificates; none = clients need none.
+    pub client_auth: Option<ClientAuth>,
+}
+
+/// `client_ca`, `client_crl` and `client_auth` of a listener; the files are there.
+/// `listener::tls` proves that they are PEM and can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientAuth {
+    /// PEM: the authorities that sign clients' certificates.
+    pub ca: PathBuf,
+    /// PEM: which of their certificates are revoked. With any, every authority in a
+    /// client's chain needs one.
+    pub crls: Vec<PathBuf>,
+    /// Whether a client without a certificate is refused.
+    pub required: bool,
 }
 
 /// `[[listener.tls]]`; both files are there. `listener::tls` proves that they are

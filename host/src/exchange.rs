@@ -6,6 +6,10 @@
 
 // The bodies that pass through, and what their ends trigger.
 pub mod body;
+// Who the client is, by its certificate.
+pub mod client_certificate;
+// Which software the client is, by its TLS hello.
+pub mod client_hello;
 // What can go wrong, on which side, and what the client may know of it.
 pub mod error;
 // A plugin's own request.
@@ -18,6 +22,8 @@ use http::header::{COOKIE, SET_COOKIE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 
+pub use client_certificate::ClientCertificate;
+pub use client_hello::ClientHello;
 pub use error::{Error, ErrorKind, Side};
 
 /// What is known of a client's connection; the same for all its exchanges.
@@ -42,6 +48,11 @@ pub struct Tls {
     pub server_name: Option<Box<str>>,
     /// ALPN's outcome.
     pub protocol: Option<&'static str>,
+    /// The client's certificate, if it was asked for one and showed one. Boxed, like
+    /// the next: few connections have it.
+    pub certificate: Option<Box<ClientCertificate>>,
+    /// What the client offered; none if that was too much to be kept.
+    pub hello: Option<Box<ClientHello>>,
 }
 
 /// The scheme of a request, as its client sees it.

@@ -2,6 +2,8 @@
 
 use crate::host;
 
+pub use crate::bindings::imports::wasmgate::plugin::connection::Certificate;
+
 /// The client's address as text: the peer's, or what a trusted proxy says of it.
 pub fn client_address() -> Option<String> {
     host::connection::client_address()
@@ -30,4 +32,16 @@ pub fn server_name() -> Option<String> {
 /// The protocol that TLS negotiated: `h2` or `http/1.1`.
 pub fn application_protocol() -> Option<String> {
     host::connection::application_protocol()
+}
+
+/// The client's certificate, verified against the listener's `client_ca`; none if
+/// it showed none, or was not asked for one.
+pub fn client_certificate() -> Option<Certificate> {
+    host::connection::client_certificate()
+}
+
+/// The JA4 fingerprint of the client's TLS hello, such as
+/// `t13d1516h2_8daaf6152771_e5627efa2ab1`; none on a plain connection.
+pub fn ja4() -> Option<String> {
+    host::connection::ja4()
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderMap};
@@ -13,12 +14,13 @@ use http_body_util::{BodyExt, Channel, Empty, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::{Authority, TlsVersion, within};
+use crate::{Authority, Identity, TlsVersion, within};
 
 /// A body that either side sends.
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -115,7 +117,31 @@ impl Client {
         protocols: &[&str],
         version: Option<TlsVersion>,
     ) -> io::Result<Self> {
-        let connector = TlsConnector::from(authority.client(protocols, version));
+        let config = authority.client(protocols, version, None);
+        Self::over_tls(address, config, name).await
+    }
+
+    /// As [`Client::tls`] in any version, showing this certificate to whoever asks.
+    ///
+    /// # Errors
+    /// If the handshake fails, or the server refuses the certificate after it, which
+    /// in TLS 1.3 shows in the first exchange only.
+    pub async fn tls_as(
+        address: SocketAddr,
+        authority: &Authority,
+        name: &str,
+        version: Option<TlsVersion>,
+        identity: Option<&Identity>,
+    ) -> io::Result<Self> {
+        Self::over_tls(address, authority.client(&[], version, identity), name).await
+    }
+
+    async fn over_tls(
+        address: SocketAddr,
+        config: Arc<ClientConfig>,
+        name: &str,
+    ) -> io::Result<Self> {
+        let connector = TlsConnector::from(config);
         let server = ServerName::try_from(name.to_owned()).expect("a server name");
         let handshake = connector.connect(server, connect(address).await);
         let stream = within("TLS handshake", handshake).await?;

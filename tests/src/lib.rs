@@ -21,7 +21,7 @@ mod proxy;
 mod raw;
 mod wait;
 
-pub use certificates::{Authority, Identity, TlsVersion};
+pub use certificates::{Authority, DnType, Identity, TlsVersion};
 pub use client::{Answer, Body, Client, Sender, body, channel, empty, with_trailers};
 pub use lines::Lines;
 pub use origin::{Connection, Origin, Received, Script, broken};

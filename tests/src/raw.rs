@@ -1,7 +1,9 @@
 //! Octets as they are, for what no well-behaved client would send or notice.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
@@ -40,7 +42,18 @@ impl Raw {
 
     /// TLS without ALPN.
     pub async fn tls(address: SocketAddr, authority: &Authority, name: &str) -> Self {
-        let connector = TlsConnector::from(authority.client(&[], None));
+        Self::over_tls(address, authority.client(&[], None, None), name).await
+    }
+
+    /// TLS without ALPN, everything cut into the shortest records that there are.
+    pub async fn tls_in_pieces(address: SocketAddr, authority: &Authority, name: &str) -> Self {
+        let mut config = (*authority.client(&[], None, None)).clone();
+        config.max_fragment_size = Some(32);
+        Self::over_tls(address, Arc::new(config), name).await
+    }
+
+    async fn over_tls(address: SocketAddr, config: Arc<ClientConfig>, name: &str) -> Self {
+        let connector = TlsConnector::from(config);
         let server = ServerName::try_from(name.to_owned()).expect("a server name");
         let handshake = connector.connect(server, connect(address).await);
         let stream = within("TLS handshake", handshake).await.expect("a handshake");

@@ -42,7 +42,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("wasmtime", &["plugin.rs", "plugin/"]),
     ("wasmtime_wasi", &["plugin/"]),
     ("rustls", &["listener/tls.rs", "listener/tls/", "upstream/tls.rs"]),
-    ("tokio_rustls", &["listener/accept.rs", "upstream/connect.rs"]),
+    ("tokio_rustls", &["listener/tls/handshake.rs", "upstream/connect.rs"]),
     // The demo's origins are small servers too.
     ("axum", &["admin.rs", "admin/", "cli/demo/origin.rs"]),
     ("clap", &["cli.rs", "cli/"]),

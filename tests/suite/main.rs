@@ -7,6 +7,8 @@ mod access_log;
 mod balancing;
 mod bodies;
 mod bundled_plugins;
+mod client_certificates;
+mod client_fingerprint;
 mod client_limits;
 mod command_line;
 mod compile_cache;

@@ -12,7 +12,7 @@ use super::{Options, Source, StartError};
 use crate::config::{self, Config, Diagnostic, Origin, Place, PluginSource};
 use crate::exchange::error::chain_text;
 use crate::listener::accept::Mode;
-use crate::listener::tls::{self, Tickets};
+use crate::listener::tls::{self, ClientVerifier, Tickets};
 use crate::plugin::artifact::{Digest, digest};
 use crate::plugin::engine::{self, Engine};
 use crate::plugin::registry::{LoadError, Outcome, Plugin, Registry, directory};
@@ -428,8 +428,10 @@ impl Loader {
         let listeners = loaded.config.listeners.clone();
         let mut built = Vec::new();
         for (index, listener) in listeners.into_iter().enumerate() {
-            let files = listener.tls.iter();
-            let stamp = stamp(files.flat_map(|files| [&files.certificate, &files.key]));
+            let own = listener.tls.iter().flat_map(|files| [&files.certificate, &files.key]);
+            let clients = listener.client_auth.iter();
+            let clients = clients.flat_map(|auth| [&auth.ca].into_iter().chain(&auth.crls));
+            let stamp = stamp(own.chain(clients));
             let known = self.listeners.iter().find(|known| known.0 == stamp && known.1 == listener);
             let mode = match known {
                 Some((_, _, mode)) => Some(mode.clone()),
@@ -451,9 +453,15 @@ impl Loader {
         }
         // Each alone first, so that every broken one is reported at its place.
         let mut broken = false;
+        let clients = listener.client_auth.as_ref().map(ClientVerifier::load).transpose();
+        let clients = clients.unwrap_or_else(|error| {
+            broken = true;
+            loaded.error(&Place::ClientCa(index), chain_text(&error), None);
+            None
+        });
         for (entry, certificate) in listener.tls.iter().enumerate() {
             let alone = std::slice::from_ref(certificate);
-            if let Err(error) = tls::server_config(alone, listener.http2, &self.tickets) {
+            if let Err(error) = tls::server_config(alone, None, listener.http2, &self.tickets) {
                 broken = true;
                 loaded.error(&Place::Certificate(index, entry), chain_text(&error), None);
             }
@@ -461,7 +469,8 @@ impl Loader {
         if broken {
             return None;
         }
-        match tls::server_config(&listener.tls, listener.http2, &self.tickets) {
+        let clients = clients.as_ref();
+        match tls::server_config(&listener.tls, clients, listener.http2, &self.tickets) {
             Ok(server) => {
                 for warning in &server.warnings {
                     loaded.report.push(Diagnostic::warning(warning.to_string()));
@@ -488,6 +497,11 @@ impl Loader {
         files.extend(self.grants.values().filter_map(|(_, grant)| grant.config.ca.clone()));
         for certificate in config.listeners.iter().flat_map(|listener| &listener.tls) {
             files.extend([certificate.certificate.clone(), certificate.key.clone()]);
+        }
+        for clients in config.listeners.iter().filter_map(|listener| listener.client_auth.as_ref())
+        {
+            files.push(clients.ca.clone());
+            files.extend(clients.crls.iter().cloned());
         }
         files.extend(config.clusters.iter().filter_map(|cluster| cluster.ca.clone()));
         files

@@ -118,6 +118,7 @@ impl Listener {
             // Costs nothing to those who do not ask for it.
             http2: true,
             tls: Vec::new(),
+            client_auth: None,
         }
     }
 }

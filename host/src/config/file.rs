@@ -143,6 +143,25 @@ pub(super) struct Listener {
     /// One table for each certificate; the client's server name chooses. None = plain
     /// HTTP.
     tls: Option<Vec<Certificate>>,
+    /// PEM file: the authorities that sign clients' certificates. Without it clients
+    /// are not asked for one.
+    client_ca: Option<String>,
+    /// PEM files: the revocation lists of those authorities, one for each.
+    client_crl: Option<Vec<String>>,
+    /// Whether a client without a certificate is refused. A certificate that cannot be
+    /// verified always is.
+    client_auth: Option<ClientAuth>,
+}
+
+/// Whether clients have to show a certificate.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "describes the file, holds no data")]
+pub(super) enum ClientAuth {
+    /// Whoever shows none is refused.
+    Required,
+    /// Whoever shows none is served, as nobody in particular.
+    Optional,
 }
 
 /// A certificate and its key. The first is for clients that name no or an unknown

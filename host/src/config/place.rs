@@ -22,6 +22,8 @@ pub enum Place {
     Certificate(usize, usize),
     /// The key that belongs to it.
     CertificateKey(usize, usize),
+    /// The authorities of a listener's clients, by its index.
+    ClientCa(usize),
     /// A cluster, by its name.
     Cluster(String),
     /// An endpoint of a cluster, by its index.
@@ -51,9 +53,9 @@ impl Place {
             | Self::PluginCapabilities(name)
             | Self::PluginConfig(name) => Some(Self::Plugin(name.clone())),
             Self::RoutePlugin(route, _) => Some(Self::Route(*route)),
-            Self::Certificate(listener, _) | Self::CertificateKey(listener, _) => {
-                Some(Self::Listener(*listener))
-            }
+            Self::Certificate(listener, _)
+            | Self::CertificateKey(listener, _)
+            | Self::ClientCa(listener) => Some(Self::Listener(*listener)),
             _ => None,
         }
     }

@@ -50,7 +50,14 @@ fn write(out: &mut String, config: &Config, directory_plugins: &[String]) -> fmt
 fn listener(listener: &Listener) -> [String; 3] {
     let (transport, second) = match listener.tls.len() {
         0 => ("plain".to_owned(), "HTTP/2 with prior knowledge"),
-        number => (format!("TLS, {}", counted(number, "certificate")), "HTTP/2"),
+        number => {
+            let clients = match &listener.client_auth {
+                Some(auth) if auth.required => ", clients' required",
+                Some(_) => ", clients' optional",
+                None => "",
+            };
+            (format!("TLS, {}{clients}", counted(number, "certificate")), "HTTP/2")
+        }
     };
     let protocols =
         if listener.http2 { format!("HTTP/1.1, {second}") } else { "HTTP/1.1".to_owned() };

@@ -8,12 +8,11 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
 
 use super::admission::Admission;
-use super::tls;
+use super::tls::{self, handshake};
 use crate::exchange::error::chain_text;
-use crate::exchange::{Connection, ErrorKind, Tls};
+use crate::exchange::{Connection, ErrorKind};
 use crate::http::connection::{self, Counted, Ended};
 use crate::telemetry::access_log::{Entry, ErrorEntry};
 use crate::worker::Worker;
@@ -28,7 +27,7 @@ pub struct Mode {
     /// The listener's name.
     pub name: Arc<str>,
     /// None = plain.
-    pub tls: Option<TlsAcceptor>,
+    pub tls: Option<Arc<tls::ServerConfig>>,
     /// Whether HTTP/2 is spoken.
     pub http2: bool,
 }
@@ -36,7 +35,7 @@ pub struct Mode {
 impl Mode {
     /// As configured.
     pub fn new(name: &str, tls: Option<&tls::ServerTls>, http2: bool) -> Self {
-        let tls = tls.map(|tls| TlsAcceptor::from(Arc::clone(&tls.config)));
+        let tls = tls.map(|tls| Arc::clone(&tls.config));
         Self { name: name.into(), tls, http2 }
     }
 
@@ -44,7 +43,7 @@ impl Mode {
     pub fn same(&self, other: &Self) -> bool {
         let certificates = match (&self.tls, &other.tls) {
             (None, None) => true,
-            (Some(one), Some(other)) => Arc::ptr_eq(one.config(), other.config()),
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             _ => false,
         };
         certificates && self.name == other.name && self.http2 == other.http2
@@ -164,34 +163,20 @@ async fn serve(
         peer_value: HeaderValue::try_from(peer_text)
             .expect("an address is made of characters that are legal in a field"),
     };
-    let Some(acceptor) = mode.tls else {
+    let Some(config) = mode.tls else {
         return connection::serve(Rc::clone(worker), stream, Arc::new(facts), mode.http2, counted)
             .await;
     };
     let limit = worker.timeouts().handshake;
-    let stream = match Box::pin(worker.deadlines.limit(limit, acceptor.accept(stream))).await {
-        Some(Ok(stream)) => stream,
+    let accepted = Box::pin(worker.deadlines.limit(limit, handshake::accept(config, stream))).await;
+    let (stream, settled) = match accepted {
+        Some(Ok(accepted)) => accepted,
         Some(Err(error)) => return Ended::Failed(ErrorKind::ClientTls, chain_text(&error)),
         None => {
             return Ended::Failed(ErrorKind::ClientTls, "the handshake took too long".to_owned());
         }
     };
-    facts.tls = Some(settled(stream.get_ref().1));
+    facts.tls = Some(settled);
     Box::pin(connection::serve(Rc::clone(worker), stream, Arc::new(facts), mode.http2, counted))
         .await
-}
-
-fn settled(session: &tls::ServerConnection) -> Tls {
-    Tls {
-        version: match session.protocol_version() {
-            Some(tls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
-            _ => "TLSv1.2",
-        },
-        server_name: session.server_name().map(Box::from),
-        protocol: match session.alpn_protocol() {
-            Some(b"h2") => Some("h2"),
-            Some(b"http/1.1") => Some("http/1.1"),
-            _ => None,
-        },
-    }
 }

@@ -2,6 +2,8 @@
 //! offered in the handshake.
 
 mod certificate;
+mod client_auth;
+pub mod handshake;
 mod resolver;
 #[cfg(test)]
 mod tests;
@@ -12,21 +14,23 @@ use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{UnixTime, pem};
-use rustls::server::{NoServerSessionStorage, ProducesTickets};
+use rustls::server::{NoServerSessionStorage, ProducesTickets, VerifierBuilderError};
 use rustls::version::{TLS12, TLS13};
 
 use crate::config;
 use resolver::Resolver;
 
 pub use certificate::Warning;
-/// What a handshake settled; this module and `upstream::tls` alone deal in rustls.
-pub use rustls::{ProtocolVersion, ServerConnection};
+pub use client_auth::ClientVerifier;
+/// What [`handshake::accept`] needs; this module and `upstream::tls` alone deal in
+/// rustls.
+pub use rustls::ServerConfig;
 
 /// What a listener needs to speak TLS.
 #[derive(Debug)]
 pub struct ServerTls {
     /// For all workers: they must agree on the keys of session tickets.
-    pub config: Arc<rustls::ServerConfig>,
+    pub config: Arc<ServerConfig>,
     /// What is wrong with certificates that can be used nevertheless.
     pub warnings: Vec<Warning>,
 }
@@ -47,10 +51,12 @@ impl Tickets {
 
 /// Loads `certificates` and offers TLS 1.2 and 1.3 with them.
 ///
-/// The first is for clients that name no server, or one that none is for. `http2`
-/// is whether HTTP/2 is offered besides HTTP/1.1.
+/// The first is for clients that name no server, or one that none is for. `clients`
+/// says who may come; none = everybody. `http2` is whether HTTP/2 is offered besides
+/// HTTP/1.1.
 pub fn server_config(
     certificates: &[config::Certificate],
+    clients: Option<&ClientVerifier>,
     http2: bool,
     tickets: &Tickets,
 ) -> Result<ServerTls, TlsError> {
@@ -65,14 +71,23 @@ pub fn server_config(
     if resolver.is_empty() {
         return Err(TlsError::NoCertificates);
     }
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+    let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13, &TLS12])
-        .map_err(TlsError::Provider)?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(resolver));
+        .map_err(TlsError::Provider)?;
+    let builder = match clients {
+        Some(clients) => builder.with_client_cert_verifier(clients.verifier()),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(resolver));
     let offered: &[&[u8]] = if http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
     config.alpn_protocols = offered.iter().map(|protocol| protocol.to_vec()).collect();
-    config.ticketer = tickets.0.clone();
+    // A resumed session is not verified again. With keys that others have too, one
+    // begun where nobody is asked for a certificate would go on where one is needed,
+    // and one of a certificate that has been revoked would go on for ever.
+    config.ticketer = match clients {
+        Some(_) => Tickets::new()?.0,
+        None => tickets.0.clone(),
+    };
     // Tickets keep sessions with the clients. The store that is the default would
     // be one more lock between workers and memory for each session.
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -147,6 +162,23 @@ pub enum TlsError {
         /// The key's file.
         key: PathBuf,
     },
+    /// A certificate that cannot sign others.
+    #[error("a certificate in `{}` cannot be used as an authority", path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: rustls::Error,
+    },
+    /// PEM, or something else, without a revocation list.
+    #[error("`{}` contains no certificate revocation list (PEM, `X509 CRL`)", path.display())]
+    NoRevocationList {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Authorities or revocation lists that clients cannot be verified with.
+    #[error("clients cannot be verified with these authorities and revocation lists")]
+    ClientAuth(#[source] VerifierBuilderError),
     /// There is nothing to identify with.
     #[error("no certificate is configured")]
     NoCertificates,

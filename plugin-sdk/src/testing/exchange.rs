@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::bindings::imports::wasmgate::plugin::types::{BodyMode, FieldEdit};
+use crate::connection::Certificate;
 use crate::exchange::Visible;
 use crate::http;
 use crate::log::Level;
@@ -69,6 +70,8 @@ pub(super) struct Connection {
     pub(super) tls_version: Option<String>,
     pub(super) server_name: Option<String>,
     pub(super) application_protocol: Option<String>,
+    pub(super) certificate: Option<Certificate>,
+    pub(super) ja4: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -214,6 +217,20 @@ impl Exchange {
         self.scheme = "https".to_owned();
         self.connection.tls_version = Some(version.into());
         self.connection.server_name = Some(server_name.into());
+        self
+    }
+
+    /// The certificate that the client showed, on a TLS connection.
+    #[must_use]
+    pub fn client_certificate(mut self, certificate: Certificate) -> Self {
+        self.connection.certificate = Some(certificate);
+        self
+    }
+
+    /// The fingerprint of the client's TLS hello.
+    #[must_use]
+    pub fn ja4(mut self, fingerprint: impl Into<String>) -> Self {
+        self.connection.ja4 = Some(fingerprint.into());
         self
     }
 

@@ -206,6 +206,7 @@ pub(crate) mod body {
 
 pub(crate) mod connection {
     use super::pull;
+    use crate::connection::Certificate;
 
     pub(crate) fn client_address() -> Option<String> {
         pull(|e| e.connection.client_address.clone())
@@ -224,6 +225,12 @@ pub(crate) mod connection {
     }
     pub(crate) fn application_protocol() -> Option<String> {
         pull(|e| e.connection.application_protocol.clone())
+    }
+    pub(crate) fn client_certificate() -> Option<Certificate> {
+        pull(|e| e.connection.certificate.clone())
+    }
+    pub(crate) fn ja4() -> Option<String> {
+        pull(|e| e.connection.ja4.clone())
     }
 }
 

@@ -322,6 +322,22 @@ fn doubts_are_warnings() {
 }
 
 #[test]
+fn clients_show_certificates_where_authorities_are_named() {
+    let listener = "[[listener]]\nlisten = \"127.0.0.1:1\"\nclient_ca = \"ca.pem\"\n\
+                    tls = [{ certificate = \"site.pem\", key = \"site.key\" }]\n";
+    let of = |keys: &str| {
+        let loaded = good(&format!("{LEAST}{listener}{keys}"));
+        let shown = plan(&loaded.config, &[]);
+        (loaded.config.listeners[1].client_auth.clone().expect("it is there"), shown)
+    };
+    let (auth, shown) = of("");
+    assert!(auth.required && auth.ca.ends_with("ca.pem") && auth.crls.is_empty());
+    assert!(shown.contains("TLS, 1 certificate, clients' required"), "{shown}");
+    let (auth, _) = of("client_auth = \"optional\"\nclient_crl = [\"ca.pem\"]\n");
+    assert!(!auth.required && auth.crls.len() == 1);
+}
+
+#[test]
 fn the_plan_shows_what_will_be_done() {
     let text = format!(
         "workers = 2\n{LEAST}name = \"rest\"\n{}",

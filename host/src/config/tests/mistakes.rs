@@ -181,6 +181,19 @@ fn listeners_that_collide_or_are_incomplete() {
         error("[[listener]]\nlisten = \"127.0.0.1:1\"\ntls = [{ certificate = \"site.pem\" }]\n")
             .contains("has no `key`")
     );
+    let tls = "tls = [{ certificate = \"site.pem\", key = \"site.key\" }]\n";
+    let listener = "[[listener]]\nlisten = \"127.0.0.1:1\"\n";
+    assert_eq!(
+        error(&format!("{listener}client_auth = \"optional\"\n{tls}")),
+        "12:15 `listener.client_auth`: it needs `client_ca` (add `client_ca = \"FILE\"`: the authorities that sign clients' certificates)"
+    );
+    assert!(
+        error(&format!("{listener}client_ca = \"ca.pem\"\n")).contains("on TLS listeners only")
+    );
+    assert!(
+        error(&format!("{listener}client_ca = \"ca.pem\"\nclient_auth = \"no\"\n{tls}"))
+            .contains("none of \"required\", \"optional\"")
+    );
     let zero = "[[listener]]\nlisten = \"127.0.0.1:0\"\nname = ";
     assert_eq!(good(&format!("{LEAST}{zero}\"a\"\n{zero}\"b\"\n")).config.listeners.len(), 3);
 }

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::document::{Table, Value};
 use crate::config::place::{Place, Places};
-use crate::config::{AccessLog, Admin, Certificate, Listener, LogTarget, scalar};
+use crate::config::scalar::Invalid;
+use crate::config::{AccessLog, Admin, Certificate, ClientAuth, Listener, LogTarget, scalar};
 
 const ADDRESS: &str = "an address and port such as \"127.0.0.1:8080\"";
 
@@ -42,6 +43,7 @@ fn listener<'a>(
     let name = table.get("name").map(|value| value.parse("a name", scalar::title));
     let http2 = table.get("http2").and_then(|value| value.boolean());
     let tls = certificates(&mut table, index, places);
+    let client_auth = client_auth(&mut table, index, places);
     let value = table.require("listen", "write, for example, `listen = \"0.0.0.0:8080\"`");
     table.finish();
 
@@ -53,7 +55,42 @@ fn listener<'a>(
     }
     listener.http2 = http2.unwrap_or(listener.http2);
     listener.tls = tls;
+    listener.client_auth = client_auth;
     Some((listener, value))
+}
+
+/// Whoever names authorities wants to see certificates: `required` is the default.
+fn client_auth(table: &mut Table<'_>, index: usize, places: &mut Places) -> Option<ClientAuth> {
+    let required = table.get("client_auth").map(|value| {
+        let required = value.choice(&[("required", true), ("optional", false)]);
+        (value, required)
+    });
+    let crls = table.get("client_crl").map(|value| {
+        let files = value.list("a list of files").unwrap_or_default();
+        (value, files.iter().filter_map(Value::file).collect())
+    });
+    let has_tls = table.get("tls").is_some();
+    let Some(ca) = table.get("client_ca") else {
+        let without = required.map(|(value, _)| value).or(crls.map(|(value, _)| value));
+        if let Some(value) = without {
+            value.invalid(Invalid::new("it needs `client_ca`".to_owned()).help(
+                "add `client_ca = \"FILE\"`: the authorities that sign clients' certificates",
+            ));
+        }
+        return None;
+    };
+    places.insert(Place::ClientCa(index), ca.span.clone());
+    if !has_tls {
+        ca.invalid(
+            Invalid::new("clients show certificates on TLS listeners only".to_owned())
+                .help("add [[listener.tls]] with `certificate` and `key`"),
+        );
+    }
+    Some(ClientAuth {
+        ca: ca.file()?,
+        crls: crls.map(|(_, files)| files).unwrap_or_default(),
+        required: required.and_then(|(_, required)| required).unwrap_or(true),
+    })
 }
 
 fn certificates(table: &mut Table<'_>, index: usize, places: &mut Places) -> Vec<Certificate> {

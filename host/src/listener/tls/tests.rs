@@ -19,6 +19,7 @@ struct Authority {
     folder: TempDir,
     issuer: Issuer<'static, KeyPair>,
     root: CertificateDer<'static>,
+    pem: String,
 }
 
 impl Authority {
@@ -26,11 +27,13 @@ impl Authority {
         let key = KeyPair::generate().expect("a key can be made");
         let mut params = CertificateParams::new(Vec::new()).expect("no names are valid names");
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let root = params.self_signed(&key).expect("it can sign itself").der().clone();
+        let root = params.self_signed(&key).expect("it can sign itself");
+        let (root, pem) = (root.der().clone(), root.pem());
         Self {
             folder: TempDir::new().expect("a folder can be made"),
             issuer: Issuer::new(params, key),
             root,
+            pem,
         }
     }
 
@@ -75,18 +78,18 @@ impl Authority {
 
 fn loaded(certificates: &[config::Certificate]) -> ServerTls {
     let tickets = Tickets::new().expect("there is randomness");
-    server_config(certificates, true, &tickets).expect("the certificates are good")
+    server_config(certificates, None, true, &tickets).expect("the certificates are good")
 }
 
 fn failure(files: &config::Certificate) -> TlsError {
     let tickets = Tickets::new().expect("there is randomness");
-    server_config(std::slice::from_ref(files), true, &tickets).expect_err("they are bad")
+    server_config(std::slice::from_ref(files), None, true, &tickets).expect_err("they are bad")
 }
 
 /// Both ends after the handshake, or why there was none.
 fn handshake(
     client: &Arc<ClientConfig>,
-    server: &Arc<rustls::ServerConfig>,
+    server: &Arc<ServerConfig>,
     name: &str,
 ) -> Result<(ClientConnection, ServerConnection), rustls::Error> {
     let name = ServerName::try_from(name.to_owned()).expect("the name is valid");
@@ -184,7 +187,7 @@ fn http2_is_offered_only_where_it_is_on() {
     let client = Arc::new(client);
     for (http2, expected) in [(true, &b"h2"[..]), (false, b"http/1.1")] {
         let server =
-            server_config(&certificates, http2, &tickets).expect("the certificates are good");
+            server_config(&certificates, None, http2, &tickets).expect("the certificates are good");
         let (client, _) = handshake(&client, &server.config, "a.test").expect("both can agree");
         assert_eq!(client.alpn_protocol(), Some(expected));
     }
@@ -198,12 +201,35 @@ fn a_session_goes_on_after_the_configuration_is_loaded_again() {
     for version in [&TLS12, &TLS13] {
         let client = Arc::new(authority.client(&[version]));
         let kinds = [(); 2].map(|()| {
-            let server =
-                server_config(&certificates, true, &tickets).expect("the certificates are good");
+            let server = server_config(&certificates, None, true, &tickets)
+                .expect("the certificates are good");
             let (client, _) = handshake(&client, &server.config, "a.test").expect("both can agree");
             client.handshake_kind()
         });
         assert_eq!(kinds, [Some(HandshakeKind::Full), Some(HandshakeKind::Resumed)]);
+    }
+}
+
+/// Tickets that two listeners can read would let a client in that never showed its
+/// certificate.
+#[test]
+fn a_session_does_not_go_on_where_a_certificate_is_needed() {
+    let authority = Authority::new();
+    let certificates = [authority.issue("a", &["a.test"])];
+    let ca = authority.folder.path().join("clients.pem");
+    fs::write(&ca, &authority.pem).expect("it can be written");
+    let clients =
+        ClientVerifier::load(&config::ClientAuth { ca, crls: Vec::new(), required: true });
+    let clients = clients.expect("the authority is good");
+    let tickets = Tickets::new().expect("there is randomness");
+    for version in [&TLS12, &TLS13] {
+        let client = Arc::new(authority.client(&[version]));
+        let [open, closed] = [None, Some(&clients)].map(|clients| {
+            server_config(&certificates, clients, true, &tickets).expect("they are good").config
+        });
+        handshake(&client, &open, "a.test").expect("both can agree");
+        let error = handshake(&client, &closed, "a.test").expect_err("nothing was shown");
+        assert!(matches!(error, rustls::Error::NoCertificatesPresented), "{error}");
     }
 }
 
@@ -289,6 +315,6 @@ fn every_bad_file_is_named() {
 #[test]
 fn a_listener_without_certificates_has_no_tls() {
     let tickets = Tickets::new().expect("there is randomness");
-    let error = server_config(&[], true, &tickets).expect_err("there is nothing to show");
+    let error = server_config(&[], None, true, &tickets).expect_err("there is nothing to show");
     assert!(matches!(error, TlsError::NoCertificates));
 }

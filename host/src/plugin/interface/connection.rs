@@ -1,6 +1,6 @@
 //! `connection`: facts about the client's connection.
 
-use super::bindings::wasmgate::plugin::connection::Host;
+use super::bindings::wasmgate::plugin::connection::{Certificate, Host};
 use crate::exchange::Tls;
 use crate::plugin::instance::HostState;
 
@@ -29,6 +29,21 @@ impl Host for HostState {
 
     fn application_protocol(&mut self) -> Option<String> {
         self.tls()?.protocol.map(str::to_owned)
+    }
+
+    fn client_certificate(&mut self) -> Option<Certificate> {
+        let certificate = self.tls()?.certificate.as_deref()?;
+        let facts = certificate.facts();
+        Some(Certificate {
+            subject: facts.subject.clone(),
+            names: facts.names.clone(),
+            fingerprint: facts.fingerprint.clone(),
+            der: certificate.der().to_vec(),
+        })
+    }
+
+    fn ja4(&mut self) -> Option<String> {
+        Some(self.tls()?.hello.as_deref()?.ja4().to_owned())
     }
 }
 

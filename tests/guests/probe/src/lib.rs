@@ -42,6 +42,13 @@ impl Plugin for Probe {
             "tls_version": connection::tls_version(),
             "server_name": connection::server_name(),
             "application_protocol": connection::application_protocol(),
+            "certificate": connection::client_certificate().map(|certificate| json!({
+                "subject": certificate.subject,
+                "names": certificate.names,
+                "fingerprint": certificate.fingerprint,
+                "der": certificate.der,
+            })),
+            "ja4": connection::ja4(),
             "environment": std::env::vars().collect::<Vec<_>>(),
             "clock": std::time::SystemTime::now()
                 .duration_since(std::time::UNIX_EPOCH)?
