@@ -4,6 +4,10 @@
 //! asked-for fields into the guest, the decision comes back. `chain/*` is ten
 //! plugins as a route has them: permits, instance pools, edits applied to the
 //! response. `body/*` is a body hook with its pipeline. `instance/*` is a fresh instance, configured and dropped.
+//! `sha256_1kib/*` is a hook that hashes 1 KiB, through `crypto` or in Wasm.
+//! `matcher_50/*` is a search for 50 patterns: by the library itself, and as a whole
+//! hook, from which `call/noop` is to be taken off. `varied_*` is about patterns
+//! over input that is another each time.
 
 #![allow(
     clippy::panic,
@@ -14,6 +18,8 @@
 #[path = "end_to_end/guest.rs"]
 #[allow(dead_code, reason = "each benchmark needs a part")]
 mod guest;
+#[path = "plugin_call/patterns.rs"]
+mod patterns;
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -106,6 +112,7 @@ impl Bench {
         let file = guest::find(guest, None).expect("the guest is there");
         let mut spec = config::Plugin::with_defaults(name, PluginSource::File(file));
         spec.config = config;
+        spec.capabilities.matcher = true;
         match self.runtime.block_on(self.registry.load(&spec)) {
             Outcome::Loaded(plugin) | Outcome::Unchanged(plugin) => plugin,
             Outcome::Rejected { error, .. } => panic!("{guest}: {error}"),
@@ -122,16 +129,26 @@ async fn timed<F: Future>(count: u64, mut step: impl FnMut() -> F) -> Duration {
     began.elapsed()
 }
 
+/// The hook of a plugin, over and over, in one instance.
 fn calls(criterion: &mut Criterion) {
     let mut bench = Bench::new();
     let names = |count: usize| FIELDS[..count].iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    let act = |act: &str| serde_json::json!({ "act": act });
     let asks = |count: usize| serde_json::json!({ "fields": names(count) });
+    let matching = |act: &str, subject: &str| serde_json::json!({ "regexes": patterns::FIFTY, "subject": subject, "act": act });
+    let header = "request:user-agent";
     let plugins = [
         ("call/noop", bench.load("noop", "noop", serde_json::json!({}))),
         ("call/1_field", bench.load("one", "asks", asks(1))),
         ("call/3_fields", bench.load("three", "asks", asks(3))),
         ("call/trivial", bench.load("trivial", "trivial", serde_json::json!({}))),
+        ("sha256_1kib/in_host", bench.load("host", "crypto", act("hash-in-host"))),
+        ("matcher_50/hook/header", bench.load("m1", "matcher", matching("is-match", header))),
+        ("matcher_50/hook/header_all", bench.load("m2", "matcher", matching("matches", header))),
+        ("matcher_50/hook/path", bench.load("m3", "matcher", matching("is-match", "path"))),
+        ("sha256_1kib/in_guest", bench.load("guest", "crypto", act("hash-in-guest"))),
     ];
+    patterns::native(criterion, FIELDS[0].1, "/index.html");
     for (name, plugin) in plugins {
         let pool = InstancePool::new(Arc::clone(&plugin), None);
         let Bench { runtime, lane, .. } = &bench;
@@ -254,5 +271,5 @@ fn instances(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, calls, chains, bodies, instances);
+criterion_group!(benches, calls, chains, bodies, instances, patterns::varied);
 criterion_main!(benches);

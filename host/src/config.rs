@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-pub use capability::{Capabilities, CounterQuota};
+pub use capability::{Capabilities, CounterQuota, Secrets};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use http_grant::{Destination, HttpGrant};
 pub use load::{Loaded, Loader, load, parse, sidecar};

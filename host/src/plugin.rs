@@ -5,7 +5,8 @@
 //! [`instance`] takes its configuration. On the request path: [`chain`] calls each
 //! plugin of a route with an instance from the worker's [`instance_pool`], within
 //! its [`limits`] and its [`running_time`]; a [`body`] passes those that want to
-//! see it. What a plugin keeps is in the [`store`].
+//! see it. What a plugin keeps is in the [`store`], what it matches against in
+//! [`pattern_set`].
 //!
 //! Only this module names wasmtime.
 
@@ -27,6 +28,8 @@ pub mod instance_pool;
 pub mod interface;
 // Memory, log lines, crashes.
 pub mod limits;
+// Patterns, compiled once and searched for every plugin that asks.
+pub mod pattern_set;
 // Which plugins are loaded.
 pub mod registry;
 // Deadlines, and fairness between long hooks and everything else.

@@ -61,11 +61,13 @@
 //! A plugin with [`NoConfig`] needs no build script.
 //!
 //! # What a plugin may reach
-//! The exchange ([`Request`], [`Response`], [`exchange`]), its bodies ([`body`]), facts about the
-//! connection ([`connection`]), the log ([`log`]), clocks and random numbers of
-//! the standard library; and, where the operator grants them, numbers that
-//! outlive an instance ([`counter`]) and requests to other hosts ([`http`]). Standard output becomes log lines; the environment is
-//! empty; sockets refuse.
+//! The exchange ([`Request`], [`Response`], [`exchange`]), its bodies ([`body`]),
+//! facts about the connection ([`connection`]), native cryptography ([`crypto`]),
+//! the log ([`log`]), clocks and random numbers of the standard library; and, where
+//! the operator grants them, numbers that outlive an instance ([`counter`]),
+//! requests to other hosts ([`http`]), sets of patterns ([`matcher`]) and secrets
+//! ([`secrets`]). Standard output becomes log lines; the environment is empty;
+//! sockets refuse.
 
 // The generated bindings declare every import of the contract; a native build
 // uses their records only.
@@ -77,6 +79,7 @@ mod bindings;
 pub mod body;
 pub mod connection;
 pub mod counter;
+pub mod crypto;
 mod error;
 pub mod exchange;
 mod export;
@@ -84,10 +87,12 @@ pub mod field;
 mod host;
 pub mod http;
 pub mod log;
+pub mod matcher;
 mod plugin;
 mod reply;
 mod request;
 mod response;
+pub mod secrets;
 mod subscription;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;

@@ -45,6 +45,7 @@ pub(crate) mod host;
 pub use body::Passed;
 pub use exchange::Exchange;
 use exchange::Phase;
+pub use host::secrets::grant_secret;
 
 use crate::bindings::{complete, request, response};
 use crate::export::Slot;

@@ -493,6 +493,7 @@ impl Loader {
             if let PluginSource::File(path) = &plugin.source {
                 files.push(path.clone());
             }
+            files.extend(plugin.capabilities.secrets.files().map(Path::to_owned));
         }
         files.extend(self.grants.values().filter_map(|(_, grant)| grant.config.ca.clone()));
         for certificate in config.listeners.iter().flat_map(|listener| &listener.tls) {

@@ -29,11 +29,7 @@ fn every_command_has_help_with_examples() {
     }
     let mut found = 0;
     visit(&Cli::command(), "wasmgate", &mut found);
-<<<<<<< HEAD
-    assert_eq!(found, 12);
-=======
     assert_eq!(found, 14);
->>>>>>> e3dd49c (Request cases: plugin test, replay and plugin dev, in the real engine)
 }
 
 #[test]

@@ -6,12 +6,14 @@
 
 mod counter;
 mod http;
+mod secrets;
 
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 
 pub use counter::CounterQuota;
+pub use secrets::Secrets;
 
 use super::diagnostic::Diagnostic;
 use super::document::{Table, Value};
@@ -68,6 +70,19 @@ pub(super) enum Granted<Quota> {
     Switch(bool),
     /// With these bounds.
     Bounded(Quota),
+}
+
+/// Nothing but whether.
+impl Grant for bool {
+    type Schema = Self;
+
+    fn read(value: &Value<'_>) -> Option<Self> {
+        value.boolean()
+    }
+
+    fn show(&self, key: &str) -> Option<String> {
+        self.then(|| key.to_owned())
+    }
 }
 
 impl Grant for Vec<PathBuf> {
@@ -137,4 +152,8 @@ capabilities! {
     counter: Option<CounterQuota>;
     /// Hosts that it may send HTTP requests to: a list, or a table with `hosts`.
     http: Option<HttpGrant>;
+    /// Sets of patterns, compiled and searched by the host.
+    matcher: bool;
+    /// Secrets that it may use, by name.
+    secrets: Secrets;
 }

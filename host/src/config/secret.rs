@@ -5,6 +5,8 @@
 //! up nowhere but in the plugin: neither in diagnostics, nor in the plan, nor in
 //! `Debug`.
 
+use std::path::Path;
+
 use serde_json::{Map, Number, Value as Json};
 use toml::de::DeValue;
 
@@ -76,7 +78,7 @@ fn secret(value: &Value<'_>) -> Option<Result<String, Invalid>> {
     }
 }
 
-fn variable(name: &str) -> Result<String, Invalid> {
+pub(super) fn variable(name: &str) -> Result<String, Invalid> {
     let shown = name.escape_debug();
     if name.is_empty() || name.contains(['=', '\0']) {
         return Err(Invalid::new(format!("`{shown}` is not the name of an environment variable")));
@@ -91,21 +93,28 @@ fn variable(name: &str) -> Result<String, Invalid> {
     }
 }
 
-fn contents(path: &std::path::Path) -> Result<String, Invalid> {
-    let wrong =
-        |why: &str| Invalid::new(format!("cannot read the secret {}: {why}", path.display()));
+fn contents(path: &Path) -> Result<String, Invalid> {
+    String::from_utf8(octets(path)?).map_err(|_| unreadable(path, "not UTF-8"))
+}
+
+fn unreadable(path: &Path, why: &str) -> Invalid {
+    Invalid::new(format!("cannot read the secret {}: {why}", path.display()))
+}
+
+/// What is in a file, without the newline at its end.
+pub(super) fn octets(path: &Path) -> Result<Vec<u8>, Invalid> {
+    let wrong = |why: &str| unreadable(path, why);
     let metadata = std::fs::metadata(path).map_err(|error| wrong(&reason(&error)))?;
     if !metadata.is_file() || metadata.len() > LARGEST_FILE {
         return Err(wrong("not a file of at most 1 MiB"));
     }
-    let bytes = std::fs::read(path).map_err(|error| wrong(&reason(&error)))?;
-    let mut text = String::from_utf8(bytes).map_err(|_| wrong("not UTF-8"))?;
+    let mut octets = std::fs::read(path).map_err(|error| wrong(&reason(&error)))?;
     // Editors and `echo` end files with a newline that is no part of the secret.
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
+    if octets.ends_with(b"\n") {
+        octets.pop();
+        if octets.ends_with(b"\r") {
+            octets.pop();
         }
     }
-    Ok(text)
+    Ok(octets)
 }

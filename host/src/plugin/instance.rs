@@ -20,6 +20,7 @@ use super::interface::bindings::wasmgate::plugin::types::{BodyMode, BodyPart};
 use super::interface::http::{Outbound, Requests};
 use super::interface::wasi::Wasi;
 use super::limits::{HOSTCALL_BYTES_MAX, Hook, LogAllowance, MemoryLimit};
+use super::pattern_set::{AskedSets, PatternSet};
 use super::registry::Settings;
 use super::running_time::{Budget, Lane};
 use super::store::Services;
@@ -39,6 +40,10 @@ pub struct HostState {
     pub(super) files: Arc<[PathBuf]>,
     /// What the plugin was granted.
     pub(super) services: Arc<Services>,
+    /// The sets of patterns that it asked for.
+    pub(super) sets: AskedSets,
+    /// Handles of secrets that the guest holds.
+    pub(super) secret_handles: u32,
     pub(super) wasi: Wasi,
     pub(super) requests: Requests,
     memory: MemoryLimit,
@@ -149,6 +154,8 @@ impl Instance {
                 allowance: Arc::clone(&settings.allowance),
                 files: Arc::clone(&settings.files),
                 services: Arc::clone(&settings.services),
+                sets: AskedSets::new(settings.sets.clone()),
+                secret_handles: 0,
                 wasi: Wasi::default(),
                 requests: Requests::default(),
                 memory: MemoryLimit::new(settings.memory),
@@ -189,6 +196,11 @@ impl Instance {
             new.response = Some(typed(&mut new.store, instance, export)?);
         }
         Ok((new, subscription))
+    }
+
+    /// The sets of patterns that it asked for.
+    pub fn sets(&self) -> Arc<[Arc<PatternSet>]> {
+        self.store.data().sets.compiled()
     }
 
     /// Calls `request.on-request`; the exchange is given back with the decision,

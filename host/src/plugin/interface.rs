@@ -22,8 +22,14 @@ pub mod bindings {
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "plugin",
-        imports: { "wasmgate:plugin/http.send": async },
         require_store_data_send: true,
+        // What is too much for one call ends the instance.
+        imports: {
+            "wasmgate:plugin/http.send": async,
+            "wasmgate:plugin/crypto": trappable,
+            "wasmgate:plugin/matcher": trappable,
+            "wasmgate:plugin/secrets": trappable,
+        },
     });
 }
 
@@ -31,9 +37,12 @@ mod annotate;
 mod body;
 mod connection;
 mod counter;
+mod crypto;
 mod exchange;
 pub mod http;
 mod log;
+mod matcher;
+mod secrets;
 pub mod wasi;
 
 use wasmtime::component::{HasSelf, Linker};
@@ -76,7 +85,7 @@ macro_rules! interfaces {
     (@grant $key:ident = $value:literal) => {
         Some(Grant {
             line: concat!(stringify!($key), " = ", $value),
-            given: |capabilities| capabilities.$key != Default::default(),
+            given: |capabilities| grants(&capabilities.$key),
         })
     };
 }
@@ -87,9 +96,17 @@ interfaces! {
     "connection" => connection;
     "annotate" => annotate;
     "body" => body;
+    "crypto" => crypto;
     "log" => log;
     "counter" => counter if counter = "true";
     "http" => http if http = "[\"HOST:PORT\"]";
+    "matcher" => matcher if matcher = "true";
+    "secrets" => secrets if secrets = "{ NAME = { env = \"VARIABLE\" } }";
+}
+
+/// The default of every grant is to grant nothing.
+fn grants<T: Default + PartialEq>(grant: &T) -> bool {
+    *grant != T::default()
 }
 
 /// The interface of that name.

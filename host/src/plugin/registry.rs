@@ -23,6 +23,7 @@ use super::engine::Engine;
 use super::instance::{Crash, Instance};
 use super::interface::bindings::exports::wasmgate::plugin::lifecycle;
 use super::limits::{CrashBudget, LogAllowance};
+use super::pattern_set::{Library, Sets};
 use super::running_time::{Lane, Ticker};
 use super::store::{Services, Store};
 use crate::config::{self, BodyOverLimit, Isolation, OnFailure, PluginSource};
@@ -68,6 +69,8 @@ pub struct Settings {
     pub files: Arc<[PathBuf]>,
     /// What it was granted, ready to use.
     pub services: Arc<Services>,
+    /// Where its instances get their sets of patterns.
+    pub sets: Sets,
     /// JSON for `configure`.
     pub config: Arc<str>,
     /// Log lines that it may still write.
@@ -170,6 +173,7 @@ pub struct Registry {
     engine: Arc<Engine>,
     lane: Lane,
     store: Arc<Store>,
+    sets: Arc<Library>,
     bundled: Bundled,
     artifacts: HashMap<Digest, Arc<Artifact>>,
     loaded: Vec<(config::Plugin, Arc<Plugin>)>,
@@ -187,6 +191,7 @@ impl Registry {
             engine,
             lane: Lane::new(ticker),
             store,
+            sets: Arc::default(),
             bundled: Box::new(bundled),
             artifacts: HashMap::new(),
             loaded: Vec::new(),
@@ -261,8 +266,9 @@ impl Registry {
     ) -> Result<Plugin, LoadError> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let name: Arc<str> = spec.name.as_str().into();
-        let settings = Settings {
+        let mut settings = Settings {
             services: Arc::new(self.store.services(&name, &spec.capabilities)),
+            sets: Sets::Compile(Arc::clone(&self.sets)),
             name,
             source: spec.source.clone(),
             on_failure: spec.on_failure,
@@ -285,6 +291,7 @@ impl Registry {
         let (request, response) = instance.modes(&self.lane).await.map_err(crashed)?;
         warn_of_cap(&settings, "request-body", request);
         warn_of_cap(&settings, "response-body", response);
+        settings.sets = Sets::Compiled(instance.sets());
         Ok(Plugin {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             settings,

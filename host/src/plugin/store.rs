@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use counters::Counters;
 
-use crate::config::Capabilities;
+use crate::config::{Capabilities, Secrets};
 
 /// The states of all plugins.
 #[derive(Debug, Default)]
@@ -29,12 +29,15 @@ pub struct Store {
 pub struct Services {
     /// `counter`
     pub(super) counters: counters::Service,
+    /// `secrets`
+    pub(super) secrets: Secrets,
 }
 
 impl Store {
     /// What a plugin of this name uses with these grants.
     pub fn services(&self, name: &Arc<str>, capabilities: &Capabilities) -> Services {
-        let mut services = Services::default();
+        let mut services =
+            Services { secrets: capabilities.secrets.clone(), ..Services::default() };
         if let Some(quota) = &capabilities.counter {
             services.counters = counters::Service::new(self.counters.of(name), quota);
         }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::bindings::imports::wasmgate::plugin::types::{BodyMode, FieldEdit};
 use crate::connection::Certificate;
+use crate::crypto::SignatureAlgorithm;
 use crate::exchange::Visible;
 use crate::http;
 use crate::log::Level;
@@ -42,6 +43,7 @@ pub struct Exchange {
     pub(super) log: Vec<(Level, String)>,
     pub(super) http_answers: VecDeque<Result<http::Response, http::Error>>,
     pub(super) http_requests: Vec<http::Request>,
+    pub(super) signatures: Vec<Signature>,
     pub(super) pulls: usize,
 }
 
@@ -72,6 +74,14 @@ pub(super) struct Connection {
     pub(super) application_protocol: Option<String>,
     pub(super) certificate: Option<Certificate>,
     pub(super) ja4: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Signature {
+    pub(super) algorithm: SignatureAlgorithm,
+    pub(super) public_key: Vec<u8>,
+    pub(super) message: Vec<u8>,
+    pub(super) signature: Vec<u8>,
 }
 
 #[derive(Clone, Debug)]
@@ -118,6 +128,7 @@ impl Exchange {
             log: Vec::new(),
             http_answers: VecDeque::new(),
             http_requests: Vec::new(),
+            signatures: Vec::new(),
             pulls: 0,
         }
     }
@@ -231,6 +242,24 @@ impl Exchange {
     #[must_use]
     pub fn ja4(mut self, fingerprint: impl Into<String>) -> Self {
         self.connection.ja4 = Some(fingerprint.into());
+        self
+    }
+
+    /// A signature that `crypto::verify` says is good; all others are bad.
+    #[must_use]
+    pub fn signature(
+        mut self,
+        algorithm: SignatureAlgorithm,
+        public_key: impl Into<Vec<u8>>,
+        message: impl Into<Vec<u8>>,
+        signature: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.signatures.push(Signature {
+            algorithm,
+            public_key: public_key.into(),
+            message: message.into(),
+            signature: signature.into(),
+        });
         self
     }
 

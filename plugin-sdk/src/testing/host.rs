@@ -2,19 +2,22 @@
 //! those of the generated imports.
 
 pub(crate) mod counter;
+pub(crate) mod crypto;
 pub(crate) mod http;
+pub(crate) mod matcher;
+pub(crate) mod secrets;
 
 use std::cell::RefCell;
 
 use super::Exchange;
 
-struct Current {
-    exchange: Exchange,
+pub(super) struct Current {
+    pub(super) exchange: Exchange,
     plugin: String,
 }
 
 thread_local! {
-    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+    pub(super) static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 }
 
 /// Runs a hook with this exchange as the current one.

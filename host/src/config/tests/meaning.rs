@@ -338,6 +338,23 @@ fn clients_show_certificates_where_authorities_are_named() {
 }
 
 #[test]
+fn secrets_are_granted_by_name_and_not_shown() {
+    let loaded = good(&format!(
+        "{LEAST}[plugin.p]\nsource = \"auth.wasm\"\n\
+         capabilities = {{ secrets = {{ b = {{ file = \"secret\" }}, a = {{ env = \"PATH\" }} }} }}\n"
+    ));
+    let secrets = &loaded.config.plugins["p"].capabilities.secrets;
+    let octets = |name| secrets.at(secrets.place(name)?);
+    let path = std::env::var("PATH").unwrap();
+    assert_eq!(octets("a"), Some(path.as_bytes()));
+    assert!(octets("b").is_some_and(|octets| !octets.ends_with(b"\n")));
+    assert_eq!(octets("c"), None);
+    assert_eq!(secrets.files().count(), 1);
+    let shown = format!("{:?} {}", loaded.config, plan(&loaded.config, &[]));
+    assert!(shown.contains("secrets a b") && !shown.contains(&path), "{shown}");
+}
+
+#[test]
 fn the_plan_shows_what_will_be_done() {
     let text = format!(
         "workers = 2\n{LEAST}name = \"rest\"\n{}",

@@ -314,7 +314,7 @@ fn plugins_that_cannot_work() {
     );
     assert_eq!(
         with("capabilities = { teleport = true }"),
-        "12:18 capability `teleport` is not available in this version (capabilities that can be granted: `files`, `counter`)"
+        "12:18 capability `teleport` is not available in this version (capabilities that can be granted: `files`, `counter`, `matcher`, `secrets`)"
     );
     assert_eq!(
         with("config = { a = { env = \"WASMGATE_TEST_UNSET\" } }"),

@@ -9,7 +9,7 @@ use crate::config::schema;
 
 /// Every table: where an unknown key is written to be told its keys, and its
 /// definition in the schema.
-const TABLES: [(&str, &str); 15] = [
+const TABLES: [(&str, &str); 16] = [
     ("", ""),
     ("[admin]", "Admin"),
     ("[access_log]", "AccessLog"),
@@ -25,6 +25,7 @@ const TABLES: [(&str, &str); 15] = [
     ("[plugin.x.capabilities]", "Capabilities"),
     ("[plugin.x.capabilities.counter]", "CounterQuota"),
     ("[plugin.x.capabilities.http]", "HttpGrant"),
+    ("[plugin.x.capabilities.secrets.y]", "GrantedSecret"),
 ];
 
 fn keys_of(schema: &Value, definition: &str) -> BTreeSet<String> {
