@@ -25,6 +25,7 @@ fn balance_pick(criterion: &mut Criterion) {
         ("least-request", Balance::LeastRequest),
         ("random", Balance::Random),
         ("hash", Balance::Hash(HashKey::ClientAddress)),
+        ("peak-ewma", Balance::PeakEwma),
     ];
     for (name, kind) in kinds {
         for count in [3, 100] {
@@ -35,7 +36,13 @@ fn balance_pick(criterion: &mut Criterion) {
             let mut pick = |down: usize| {
                 key += 1;
                 let key = Some(hash_key(&u64::to_le_bytes(key)));
-                black_box(&balancer).pick(key, |index| in_flight[index], |index| index != down)
+                let latency = |index| 1_000.0 * (index as f64 + 1.0);
+                black_box(&balancer).pick(
+                    key,
+                    |index| in_flight[index],
+                    latency,
+                    |index| index != down,
+                )
             };
             assert_ne!(pick(0), Some(0));
             criterion.bench_function(&format!("{name}, {count} endpoints"), |bencher| {

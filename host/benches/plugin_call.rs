@@ -8,6 +8,7 @@
 //! `matcher_50/*` is a search for 50 patterns: by the library itself, and as a whole
 //! hook, from which `call/noop` is to be taken off. `varied_*` is about patterns
 //! over input that is another each time.
+//! `balance/*` is the choice of one of three endpoints by a plugin that asked for a field.
 
 #![allow(
     clippy::panic,
@@ -33,6 +34,7 @@ use tokio::runtime::Runtime;
 use wasmgate::config::{self, PluginSource};
 use wasmgate::exchange::body::InHand;
 use wasmgate::exchange::{Bodies, Connection, Exchange, Message, Notes, ResponseHead, Scheme};
+use wasmgate::plugin::balancing::{Balancing, Endpoint, Load};
 use wasmgate::plugin::body::{Next, Pipeline};
 use wasmgate::plugin::chain::{Chain, ChosenRoute, Destinations, Run};
 use wasmgate::plugin::engine::Engine;
@@ -79,6 +81,7 @@ fn exchange() -> Box<Exchange> {
         headers,
         route: "bench".into(),
         cluster: None,
+        endpoint: None,
         response: None,
         bodies: Bodies::default(),
         notes: Notes::default(),
@@ -88,7 +91,7 @@ fn exchange() -> Box<Exchange> {
 struct Bench {
     runtime: Runtime,
     registry: Registry,
-    lane: Lane,
+    lane: Rc<Lane>,
 }
 
 impl Bench {
@@ -104,7 +107,7 @@ impl Bench {
                 .build()
                 .expect("a runtime starts"),
             registry: Registry::new(engine, ticker.clone(), Arc::default(), no_builtins),
-            lane: Lane::new(ticker),
+            lane: Rc::new(Lane::new(ticker)),
         }
     }
 
@@ -271,5 +274,29 @@ fn instances(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, calls, chains, bodies, instances, patterns::varied);
+fn picks(criterion: &mut Criterion) {
+    let mut bench = Bench::new();
+    let config = serde_json::json!({ "pick": "least", "quiet": true });
+    let plugin = bench.load("balance", "balance", config);
+    let pool = InstancePool::new(plugin, None);
+    let Bench { runtime, lane, .. } = &bench;
+    let endpoint = |id| Endpoint { id, url: format!("http://10.0.0.{id}:80"), weight: 1 };
+    let endpoints = (0..3).map(endpoint).collect();
+    let balancing = Balancing::new(&pool, "bench", endpoints, None, lane);
+    let mut headers = exchange().headers;
+    headers.insert("x-endpoint", HeaderValue::from_static("2"));
+    let authority = HeaderValue::from_static("example.com");
+    let load = |id| Load { id, in_flight: 3 - id, latency_us: 1_000 };
+    criterion.bench_function("balance/3_endpoints_1_field", |bencher| {
+        bencher.iter_custom(|count| {
+            runtime.block_on(timed(count, || async {
+                let asked = balancing.asked(&headers, &authority);
+                let picked = balancing.pick(asked, None, (0..3).map(load).collect()).await;
+                assert_eq!(picked, Some(2));
+            }))
+        });
+    });
+}
+
+criterion_group!(benches, calls, chains, bodies, instances, picks, patterns::varied);
 criterion_main!(benches);

@@ -262,9 +262,19 @@ pub enum Balance {
     Random,
     /// The same endpoint for the same key (Maglev), by weight.
     Hash(HashKey),
+    /// The one of two random choices that is likely to answer sooner, by its latency
+    /// and its exchanges in flight per weight.
+    PeakEwma,
+    /// A plugin's choice.
+    Plugin {
+        /// A key of [`Config::plugins`].
+        name: String,
+        /// The plugin is handed the key of each exchange.
+        hash: Option<HashKey>,
+    },
 }
 
-/// `hash = "…"`: what `balance = "hash"` hashes.
+/// `hash = "…"`: what `balance = "hash"` hashes, and a balancing plugin is handed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HashKey {
     /// `client-address`
@@ -311,6 +321,8 @@ pub struct Plugin {
     pub body_limit: u32,
     /// What the plugin may import beyond the baseline.
     pub capabilities: Capabilities,
+    /// Whether some cluster balances by it: it then has to export that hook.
+    pub balances: bool,
     /// Handed to `configure`, secrets resolved. Always an object.
     pub config: serde_json::Value,
 }
@@ -329,6 +341,7 @@ impl fmt::Debug for Plugin {
             .field("body_over_limit", &self.body_over_limit)
             .field("body_limit", &self.body_limit)
             .field("capabilities", &self.capabilities)
+            .field("balances", &self.balances)
             .finish_non_exhaustive()
     }
 }

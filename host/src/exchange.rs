@@ -105,6 +105,8 @@ pub struct Exchange {
     pub route: Arc<str>,
     /// Name of the cluster that the exchange goes to, once known.
     pub cluster: Option<Arc<str>>,
+    /// URL of the endpoint that answered, if a later hook may ask for it.
+    pub endpoint: Option<Arc<str>>,
     /// The response's head, once there is one.
     pub response: Option<ResponseHead>,
     /// What plugins know of the two bodies, and want to see of them.

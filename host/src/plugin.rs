@@ -7,6 +7,8 @@
 //! its [`limits`] and its [`running_time`]; a [`body`] passes those that want to
 //! see it. What a plugin keeps is in the [`store`], what it matches against in
 //! [`pattern_set`].
+//! Beside the request path: [`balancing`] asks a plugin for an endpoint, [`ticks`]
+//! calls one by time.
 //!
 //! Only this module names wasmtime.
 
@@ -14,6 +16,8 @@
 pub mod body;
 // The bytes of a component, checked, compiled and linked.
 pub mod artifact;
+// A plugin that chooses the endpoints of a cluster.
+pub mod balancing;
 // One exchange's way through the plugins of its route.
 pub mod chain;
 // Compiling in a process of its own.
@@ -36,5 +40,7 @@ pub mod registry;
 pub mod running_time;
 // What plugins keep beyond their instances.
 pub mod store;
+// Calls by time.
+pub mod ticks;
 // Says that files may have changed.
 pub mod watcher;

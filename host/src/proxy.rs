@@ -271,6 +271,10 @@ async fn forward(
     let send = client::send(cluster, call, deadlines, &mut attempts);
     let sent = bodies::or_stop(slot.as_deref(), send).await;
     let mut exchange = finish.release().await;
+    if sent.is_ok() && finish.reads_request_later() {
+        let answered = attempts.endpoint.as_ref();
+        exchange.endpoint = answered.map(|endpoint| std::sync::Arc::clone(&endpoint.url));
+    }
     finish.upstream_ended(attempts, sent.is_ok());
     match sent {
         Ok(reply) => {
@@ -364,9 +368,12 @@ fn request_body(
     Ok((RequestBody::Client(body), Some(meter)))
 }
 
-/// What hash balancing goes by; none if the exchange lacks it.
+/// What hash balancing goes by, and a balancing plugin is handed; none if the exchange
+/// lacks it.
 fn key(balance: &Balance, exchange: &Exchange, headers: &HeaderMap) -> Option<u64> {
-    let Balance::Hash(key) = balance else { return None };
+    let (Balance::Hash(key) | Balance::Plugin { hash: Some(key), .. }) = balance else {
+        return None;
+    };
     match key {
         HashKey::Path => Some(hash_key(exchange.target.path().as_bytes())),
         HashKey::Header(name) => headers.get(name).map(|value| hash_key(value.as_bytes())),

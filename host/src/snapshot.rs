@@ -6,19 +6,24 @@
 
 // How a plugin's requests get from its instance to the worker's connections.
 mod call_out;
+// A plugin as the one who chooses a cluster's endpoints.
+mod picker;
 
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::deadlines::Deadlines;
+use crate::plugin::balancing::{Balancing, Endpoint};
 use crate::plugin::chain::{Chain, ChosenRoute, Destinations};
 use crate::plugin::instance_pool::InstancePool;
 use crate::plugin::registry::Plugin;
+use crate::plugin::running_time::Lane;
 use crate::router::{RequestView, Router};
 use crate::upstream::cluster::{Cluster, LocalCluster};
 use crate::upstream::outbound;
+use picker::PluginPicker;
 
 /// What all workers share.
 pub struct Snapshot {
@@ -26,7 +31,7 @@ pub struct Snapshot {
     pub config: Arc<Config>,
     /// Which route takes a request.
     pub router: Router,
-    /// The loaded plugins that some route uses.
+    /// The loaded plugins that something uses: a route, a cluster, the time.
     pub plugins: Vec<Arc<Plugin>>,
     /// For each plugin, where it may send requests of its own; none = nowhere.
     pub grants: Vec<Option<Arc<outbound::Grant>>>,
@@ -34,6 +39,8 @@ pub struct Snapshot {
     pub chains: Vec<Vec<usize>>,
     /// In the order of the configuration.
     pub clusters: Vec<Arc<Cluster>>,
+    /// For each cluster, the index in `plugins` of the one that chooses its endpoints.
+    pub balancing: Vec<Option<usize>>,
 }
 
 impl Snapshot {
@@ -43,6 +50,7 @@ impl Snapshot {
             |snapshot: &Self| snapshot.plugins.iter().map(|plugin| plugin.id).collect::<Vec<_>>();
         self.config == other.config
             && self.chains == other.chains
+            && self.balancing == other.balancing
             && ids(self) == ids(other)
             && self.grants.iter().zip(&other.grants).all(|(one, other)| same_grant(one, other))
             && self.clusters.len() == other.clusters.len()
@@ -57,6 +65,8 @@ pub struct LocalSnapshot {
     router: Router,
     routes: Vec<LocalRoute>,
     clusters: Vec<Rc<LocalCluster>>,
+    /// For each cluster, its choice if a plugin makes it.
+    balancing: Vec<Option<Rc<Balancing>>>,
     pools: Vec<Rc<InstancePool>>,
     has_complete_hook: bool,
 }
@@ -84,6 +94,7 @@ impl LocalSnapshot {
         previous: Option<&Self>,
         deadlines: &Rc<Deadlines>,
         seed: u64,
+        lane: &Rc<Lane>,
     ) -> Rc<Self> {
         let old_pools = previous.map(|previous| &*previous.pools).unwrap_or_default();
         let old_grants = previous.map(|previous| &*previous.shared.grants).unwrap_or_default();
@@ -97,13 +108,16 @@ impl LocalSnapshot {
                 InstancePool::new(Arc::clone(plugin), outbound)
             })
         };
-        let old_clusters = previous.map(|previous| &*previous.clusters).unwrap_or_default();
-        let cluster = |cluster: &Arc<Cluster>| {
-            let old = old_clusters.iter().find(|old| Arc::ptr_eq(&old.shared, cluster));
-            old.cloned().unwrap_or_else(|| LocalCluster::new(Arc::clone(cluster), seed))
-        };
         let pools: Vec<_> = shared.plugins.iter().zip(&shared.grants).map(pool).collect();
-        let clusters: Vec<_> = shared.clusters.iter().map(cluster).collect();
+        let (clusters, balancing): (Vec<_>, Vec<_>) = shared
+            .clusters
+            .iter()
+            .zip(&shared.balancing)
+            .map(|(cluster, plugin)| {
+                let pool = plugin.map(|index| &pools[index]);
+                local_cluster(cluster, pool, previous, seed, lane)
+            })
+            .unzip();
         let routes = shared.config.routes.iter().zip(&shared.chains).map(|(route, chain)| {
             let links = chain.iter().map(|&plugin| Rc::clone(&pools[plugin])).collect();
             LocalRoute {
@@ -119,11 +133,33 @@ impl LocalSnapshot {
             router: shared.router.clone(),
             shared: Arc::clone(shared),
             clusters,
+            balancing,
             has_complete_hook: pools
                 .iter()
                 .any(|pool| pool.plugin.artifact.exports.complete.is_some()),
             pools,
         })
+    }
+
+    /// Makes the first instances, so that no exchange waits for one.
+    pub async fn warm(&self, lane: &Lane) {
+        for pool in self.routes.iter().flat_map(|route| route.chain.pools()) {
+            pool.warm(lane).await;
+        }
+        for balancing in self.balancing.iter().flatten() {
+            balancing.warm().await;
+        }
+    }
+
+    /// Brings the accounts of plugins up to date that workers share.
+    pub fn account(&self) {
+        self.balancing.iter().flatten().for_each(|balancing| balancing.account());
+    }
+
+    /// Lets go of instances that nobody needs any more.
+    pub fn trim(&self) {
+        self.pools.iter().for_each(|pool| pool.trim());
+        self.balancing.iter().flatten().for_each(|balancing| balancing.trim());
     }
 
     /// The route that takes a request.
@@ -163,6 +199,45 @@ fn same_grant(one: &Option<Arc<outbound::Grant>>, other: &Option<Arc<outbound::G
         (None, None) => true,
         _ => false,
     }
+}
+
+/// A cluster on this worker, with the plugin that chooses its endpoints, if one does.
+/// What has not changed is taken over.
+fn local_cluster(
+    shared: &Arc<Cluster>,
+    pool: Option<&Rc<InstancePool>>,
+    previous: Option<&LocalSnapshot>,
+    seed: u64,
+    lane: &Rc<Lane>,
+) -> (Rc<LocalCluster>, Option<Rc<Balancing>>) {
+    let name = &shared.config.name;
+    let old = previous.and_then(|previous| {
+        let index = previous.clusters.iter().position(|old| *old.name == **name)?;
+        Some((&previous.clusters[index], previous.balancing[index].as_ref()))
+    });
+    let same = old.filter(|(old, _)| Arc::ptr_eq(&old.shared, shared));
+    let cluster = || match same {
+        Some((old, _)) => Rc::clone(old),
+        None => LocalCluster::new(Arc::clone(shared), seed),
+    };
+    let Some(pool) = pool else { return (cluster(), None) };
+    let before = old.and_then(|(_, balancing)| balancing).filter(|old| old.is_of(pool));
+    if let (Some((old, _)), Some(before)) = (same, before) {
+        return (Rc::clone(old), Some(Rc::clone(before)));
+    }
+    let endpoints = endpoints(&shared.config);
+    let balancing = Balancing::new(pool, name, endpoints, before.map(|before| &**before), lane);
+    let picker = Rc::new(PluginPicker(Rc::clone(&balancing)));
+    (cluster().picked_by(picker, seed), Some(balancing))
+}
+
+fn endpoints(cluster: &config::Cluster) -> Vec<Endpoint> {
+    let endpoint = |(index, endpoint): (usize, &config::Endpoint)| Endpoint {
+        id: index as u32,
+        url: endpoint.url.clone(),
+        weight: endpoint.weight,
+    };
+    cluster.endpoints.iter().enumerate().map(endpoint).collect()
 }
 
 impl Destinations for LocalSnapshot {

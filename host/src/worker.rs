@@ -11,6 +11,7 @@ use crate::config::{Limits, Timeouts};
 use crate::deadlines::Deadlines;
 use crate::http::head::RequestIds;
 use crate::plugin::running_time::{Lane, Ticker};
+use crate::plugin::ticks::Ticks;
 use crate::snapshot::{LocalSnapshot, Snapshot};
 use crate::telemetry::access_log;
 use crate::telemetry::metrics::Counters;
@@ -36,6 +37,8 @@ pub struct Worker {
     pub counters: Arc<Counters>,
     snapshot: RefCell<Rc<LocalSnapshot>>,
     log: RefCell<Option<access_log::Writer>>,
+    /// Of the plugins that this worker calls by time.
+    ticks: RefCell<Vec<Ticks>>,
     draining: Cell<bool>,
     closed: Cell<bool>,
     /// Connections and tunnels that are not over.
@@ -52,15 +55,17 @@ impl Worker {
         counters: Arc<Counters>,
     ) -> Rc<Self> {
         let deadlines = Rc::default();
-        let local = LocalSnapshot::new(snapshot, None, &deadlines, index as u64);
+        let lane = Rc::new(Lane::new(ticker));
+        let local = LocalSnapshot::new(snapshot, None, &deadlines, index as u64, &lane);
         Rc::new(Self {
             index,
             deadlines,
-            lane: Rc::new(Lane::new(ticker)),
+            lane,
             ids: RequestIds::default(),
             counters,
             snapshot: RefCell::new(local),
             log: RefCell::new(log),
+            ticks: RefCell::default(),
             draining: Cell::new(false),
             closed: Cell::new(false),
             open: Cell::new(0),
@@ -75,18 +80,33 @@ impl Worker {
     /// From now on new exchanges are handled by this one.
     pub async fn adopt(&self, snapshot: &Arc<Snapshot>) {
         let current = self.snapshot();
-        let next = LocalSnapshot::new(snapshot, Some(&current), &self.deadlines, self.index as u64);
+        let seed = self.index as u64;
+        let next = LocalSnapshot::new(snapshot, Some(&current), &self.deadlines, seed, &self.lane);
         // Before it serves, so that no exchange waits for an instance.
-        for pool in next.pools() {
-            pool.warm(&self.lane).await;
-        }
+        next.warm(&self.lane).await;
         self.snapshot.replace(next);
     }
 
     /// Makes the first instances.
     pub async fn warm(&self) {
-        for pool in self.snapshot().pools() {
-            pool.warm(&self.lane).await;
+        self.snapshot().warm(&self.lane).await;
+    }
+
+    /// Calls by time the plugins of the snapshot that serves which ask for it, and no
+    /// others: one worker of the process does.
+    pub fn keep_time(&self) {
+        if self.index != 0 {
+            return;
+        }
+        let snapshot = self.snapshot();
+        let mut ticks = self.ticks.borrow_mut();
+        let serves =
+            |tick: &Ticks| snapshot.pools().iter().any(|pool| pool.plugin.id == tick.plugin);
+        ticks.retain(serves);
+        for pool in snapshot.pools() {
+            if !ticks.iter().any(|tick| tick.plugin == pool.plugin.id) {
+                ticks.extend(Ticks::start(pool, &self.lane));
+            }
         }
     }
 
@@ -123,6 +143,7 @@ impl Worker {
     /// No connection takes further exchanges; those under way go on.
     pub fn drain(&self) {
         self.draining.set(true);
+        self.ticks.borrow_mut().clear();
         self.deadlines.wake_all();
     }
 
@@ -166,8 +187,9 @@ impl Worker {
             for endpoint in snapshot.clusters().iter().flat_map(|cluster| cluster.endpoints()) {
                 endpoint.pool.sweep(now);
             }
+            snapshot.account();
             if round.is_multiple_of(TRIM_EVERY) {
-                snapshot.pools().iter().for_each(|pool| pool.trim());
+                snapshot.trim();
             }
         }
     }

@@ -102,6 +102,33 @@ pub mod response_body {
     pub use exports::wasmgate::plugin::response_body::{Decision, Edits, Guest};
 }
 
+pub mod balance {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "
+            package wasmgate:sdk-balance;
+            world balance-hook { export wasmgate:plugin/balance@0.1.0; }
+        ",
+        additional_derives: [PartialEq, Eq],
+        pub_export_macro: true,
+        default_bindings_module: "plugin_sdk::__private::balance",
+    });
+    pub use exports::wasmgate::plugin::balance::{Attempt, Endpoint, Guest, Load};
+}
+
+pub mod tick {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "
+            package wasmgate:sdk-tick;
+            world tick-hook { export wasmgate:plugin/tick@0.1.0; }
+        ",
+        pub_export_macro: true,
+        default_bindings_module: "plugin_sdk::__private::tick",
+    });
+    pub use exports::wasmgate::plugin::tick::Guest;
+}
+
 pub mod complete {
     wit_bindgen::generate!({
         path: "../wit",

@@ -63,6 +63,11 @@ pub fn cluster() -> Option<String> {
     host::exchange::cluster()
 }
 
+/// The URL of the endpoint that answered; none before one has, and if none did.
+pub fn endpoint() -> Option<String> {
+    host::exchange::endpoint()
+}
+
 /// One request field, its lines joined by `, ` (`cookie`: by `; `).
 pub fn request_header(name: &str) -> Option<Vec<u8>> {
     host::exchange::request_header(name)

@@ -9,8 +9,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::bindings::imports::wasmgate::plugin::types::{BodyMode, BodyPart};
-use crate::bindings::{complete, lifecycle, request, request_body, response, response_body};
-use crate::{Flow, Outcome, Plugin, Request, RequestBody, Response, ResponseBody};
+use crate::bindings::{
+    balance, complete, lifecycle, request, request_body, response, response_body,
+};
+use crate::{Flow, Outcome, Pick, Plugin, Request, RequestBody, Response, ResponseBody};
 
 /// The place of a component's one plugin; empty until `configure`.
 #[doc(hidden)]
@@ -20,6 +22,7 @@ struct Instance<P> {
     plugin: P,
     request_headers: Rc<[String]>,
     response_headers: Rc<[String]>,
+    pick_headers: Rc<[String]>,
 }
 
 const NOT_CONFIGURED: &str = "a hook was called before `configure` succeeded";
@@ -38,6 +41,7 @@ impl<P: Plugin> Slot<P> {
             plugin,
             request_headers: wanted.request.as_slice().into(),
             response_headers: wanted.response.as_slice().into(),
+            pick_headers: wanted.pick.into(),
         });
         Ok(lifecycle::Subscription {
             request_headers: wanted.request,
@@ -111,6 +115,46 @@ impl<P: Plugin> Slot<P> {
                 upstream: outcome.upstream_us.map(Duration::from_micros),
                 error: outcome.error,
             });
+        }
+    }
+
+    pub fn asked(&self) -> Vec<String> {
+        self.0.borrow().as_ref().map(|instance| instance.pick_headers.to_vec()).unwrap_or_default()
+    }
+
+    pub fn on_endpoints(&self, cluster: &str, endpoints: &[balance::Endpoint]) {
+        if let Some(instance) = self.0.borrow_mut().as_mut() {
+            instance.plugin.on_endpoints(cluster, endpoints);
+        }
+    }
+
+    pub fn on_pick(
+        &self,
+        asked: Vec<Option<Vec<u8>>>,
+        key: Option<u64>,
+        loads: Vec<balance::Load>,
+    ) -> Option<u32> {
+        let mut slot = self.0.borrow_mut();
+        let instance = slot.as_mut()?;
+        let pick = Pick::new(Rc::clone(&instance.pick_headers), asked, key, loads);
+        instance.plugin.on_pick(&pick)
+    }
+
+    pub fn on_attempt(&self, attempt: &balance::Attempt) {
+        if let Some(instance) = self.0.borrow_mut().as_mut() {
+            instance.plugin.on_attempt(attempt);
+        }
+    }
+
+    /// Milliseconds; what is too long to be told is too long to be served.
+    pub fn tick_interval(&self) -> u32 {
+        let interval = self.0.borrow().as_ref().map(|instance| instance.plugin.tick_interval());
+        u32::try_from(interval.unwrap_or_default().as_millis()).unwrap_or(u32::MAX)
+    }
+
+    pub fn on_tick(&self) {
+        if let Some(instance) = self.0.borrow_mut().as_mut() {
+            instance.plugin.on_tick();
         }
     }
 

@@ -39,6 +39,9 @@
 //! only forwards: the plugin is an ordinary type, and [`testing`] runs it
 //! natively.
 //!
+//! [`on_pick`](Plugin::on_pick) is for clusters that say `balance = "plugin:NAME"`,
+//! [`on_tick`](Plugin::on_tick) is called by time; both are about no exchange.
+//!
 //! # Configuration
 //! [`Plugin::Config`] is what the operator writes under `config`. Derive
 //! `Deserialize` with `deny_unknown_fields`, and say in doc comments what each
@@ -69,6 +72,7 @@
 //! ([`secrets`]). Standard output becomes log lines; the environment is empty;
 //! sockets refuse.
 
+mod balance;
 // The generated bindings declare every import of the contract; a native build
 // uses their records only.
 #[cfg_attr(
@@ -97,6 +101,7 @@ mod subscription;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
+pub use balance::{Attempt, Endpoint, Load, Pick};
 pub use body::{BodyFlow, BodyMode, BodyPart, RequestBody, ResponseBody};
 pub use error::{Error, Result};
 pub use field::{Field, HeaderEdits};
@@ -112,7 +117,7 @@ pub use wasmgate_plugin_sdk_macros::export;
 pub mod __private {
     pub use crate::bindings::imports::wasmgate::plugin::types;
     pub use crate::bindings::{
-        complete, lifecycle, request, request_body, response, response_body,
+        balance, complete, lifecycle, request, request_body, response, response_body, tick,
     };
     pub use crate::export::Slot;
 

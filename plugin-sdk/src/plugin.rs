@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    BodyFlow, BodyMode, Reply, Request, RequestBody, Response, ResponseBody, Result, Subscription,
+    Attempt, BodyFlow, BodyMode, Endpoint, Pick, Reply, Request, RequestBody, Response,
+    ResponseBody, Result, Subscription,
 };
 
 /// A plugin: made from its configuration, then called for each exchange.
@@ -94,6 +95,39 @@ pub trait Plugin: Sized {
     /// wait for this.
     fn on_complete(&mut self, outcome: &Outcome) {
         let _ = outcome;
+    }
+
+    /// An exchange on a cluster with `balance = "plugin:NAME"` needs an endpoint: one
+    /// of [`Pick::loads`] by its number, or none to leave the choice to least-request.
+    ///
+    /// The instances that pick are apart from those that exchanges pass. There is no
+    /// exchange to read: what a pick goes by comes with it
+    /// ([`Subscription::pick_header`]).
+    fn on_pick(&mut self, pick: &Pick) -> Option<u32> {
+        let _ = pick;
+        None
+    }
+
+    /// The endpoints of the cluster that this instance picks for: before the first
+    /// [`on_pick`](Self::on_pick), and again when they change. Never called without it.
+    fn on_endpoints(&mut self, cluster: &str, endpoints: &[Endpoint]) {
+        let _ = (cluster, endpoints);
+    }
+
+    /// How an attempt on an endpoint ended that [`on_pick`](Self::on_pick) chose; the
+    /// client does not wait for this. Never called without it.
+    fn on_attempt(&mut self, attempt: &Attempt) {
+        let _ = attempt;
+    }
+
+    /// Called by time, without an exchange, on one worker of the process: for
+    /// refreshing, sweeping and reporting.
+    fn on_tick(&mut self) {}
+
+    /// How long from one [`on_tick`](Self::on_tick) to the next: 10 milliseconds to a
+    /// day, in whole milliseconds. Asked once, when the plugin is loaded.
+    fn tick_interval(&self) -> Duration {
+        Duration::from_secs(60)
     }
 }
 

@@ -17,6 +17,7 @@
 pub struct Subscription {
     pub(crate) request: Vec<String>,
     pub(crate) response: Vec<String>,
+    pub(crate) pick: Vec<String>,
 }
 
 impl Subscription {
@@ -39,6 +40,13 @@ impl Subscription {
         self
     }
 
+    /// This request field with every [`on_pick`](crate::Plugin::on_pick).
+    #[must_use]
+    pub fn pick_header(mut self, name: impl Into<String>) -> Self {
+        insert(&mut self.pick, name.into());
+        self
+    }
+
     /// The request fields, in lower case, in the order asked for.
     pub fn request_headers(&self) -> &[String] {
         &self.request
@@ -47,6 +55,11 @@ impl Subscription {
     /// The response fields, in lower case, in the order asked for.
     pub fn response_headers(&self) -> &[String] {
         &self.response
+    }
+
+    /// The request fields of picks, in lower case, in the order asked for.
+    pub fn pick_headers(&self) -> &[String] {
+        &self.pick
     }
 }
 

@@ -39,17 +39,19 @@
 
 mod apply;
 mod body;
+mod cluster;
 mod exchange;
 pub(crate) mod host;
 
 pub use body::Passed;
+pub use cluster::Cluster;
 pub use exchange::Exchange;
 use exchange::Phase;
 pub use host::secrets::grant_secret;
 
 use crate::bindings::{complete, request, response};
 use crate::export::Slot;
-use crate::{Outcome, Plugin, Subscription};
+use crate::{Attempt, Outcome, Plugin, Subscription};
 
 /// What a hook came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,12 +80,14 @@ impl<P: Plugin> Loaded<P> {
     pub fn new(config: &str) -> Result<Self, String> {
         let slot = Slot::new();
         let wanted = slot.configure(config)?;
+        let pick = slot.asked();
         Ok(Self {
             slot,
             name: "plugin".to_owned(),
             subscription: Subscription {
                 request: wanted.request_headers,
                 response: wanted.response_headers,
+                pick,
             },
         })
     }
@@ -178,6 +182,44 @@ impl<P: Plugin> Loaded<P> {
             error: outcome.error.clone(),
         };
         self.run(exchange, || self.slot.on_complete(outcome));
+    }
+
+    /// Tells the plugin the endpoints of a cluster, as the host does before the first
+    /// pick and when they change.
+    pub fn on_endpoints(&self, cluster: &Cluster) {
+        self.slot.on_endpoints(&cluster.name, &cluster.endpoints);
+    }
+
+    /// Lets the plugin pick an endpoint for an exchange, by its number; none leaves the
+    /// choice to least-request.
+    ///
+    /// # Errors
+    /// The plugin picked what it was not offered; the host then counts a failure, and
+    /// least-request chooses.
+    pub fn on_pick(&self, exchange: &Exchange, cluster: &Cluster) -> Result<Option<u32>, String> {
+        let asked = exchange.joined_request(&self.subscription.pick);
+        match self.slot.on_pick(asked, cluster.key, cluster.loads.clone()) {
+            Some(id) if !cluster.loads.iter().any(|load| load.id == id) => {
+                Err(format!("picked the endpoint {id}, which it was not offered"))
+            }
+            picked => Ok(picked),
+        }
+    }
+
+    /// Tells the plugin how an attempt on an endpoint ended that it picked.
+    pub fn on_attempt(&self, attempt: &Attempt) {
+        self.slot.on_attempt(attempt);
+    }
+
+    /// Calls the plugin by time.
+    pub fn on_tick(&self) {
+        self.slot.on_tick();
+    }
+
+    /// What the plugin says of how often it wants to be called by time, as the host
+    /// sees it: in whole milliseconds.
+    pub fn tick_interval(&self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.slot.tick_interval().into())
     }
 
     fn run<T>(&self, exchange: &mut Exchange, hook: impl FnOnce() -> T) -> T {

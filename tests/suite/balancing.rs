@@ -124,6 +124,38 @@ async fn least_request_avoids_the_endpoint_that_is_busy() {
 }
 
 #[tokio::test]
+async fn peak_ewma_passes_over_the_endpoint_that_is_slow() {
+    let slow = Origin::http1()
+        .answer("/", |_| async {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            http::Response::new(empty())
+        })
+        .start()
+        .await;
+    let fast = Origin::http1().start().await;
+    let proxy = Proxy::with(format!(
+        "workers = 1\n\
+         [[listener]]\nlisten = \"@http\"\n\
+         [cluster.app]\nendpoints = [{:?}, {:?}]\nbalance = \"peak-ewma\"\n\
+         [[route]]\ncluster = \"app\"\n",
+        slow.url(),
+        fast.url()
+    ))
+    .start()
+    .await;
+
+    let mut client = proxy.client().await;
+    for _ in 0..100 {
+        assert_eq!(client.get("/").await.status, 200);
+    }
+
+    // Once to find out; beyond that only when no second endpoint is drawn, or when the
+    // machine is as slow as the endpoint.
+    assert!(slow.request_count() < 10, "{} of 100", slow.request_count());
+    assert!(slow.request_count() > 0, "nobody knew that it is slow");
+}
+
+#[tokio::test]
 async fn one_key_goes_to_one_endpoint_and_keys_are_spread() {
     let key = |n: usize| format!("key-{n}");
     type Keyed = fn(http::request::Builder, &str) -> http::request::Builder;

@@ -4,6 +4,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access_log;
+mod balance_hook;
 mod balancing;
 mod bodies;
 mod bundled_plugins;
@@ -41,6 +42,7 @@ mod secrets;
 mod shutdown;
 mod streaming;
 mod swap_under_load;
+mod tick;
 mod tls;
 mod trailers;
 mod upgrades;

@@ -184,14 +184,18 @@ async fn standard_output_of_a_plugin_is_not_the_access_log() {
 async fn a_plugin_learns_how_each_exchange_ended() {
     let origin = Origin::http1().say("/shop", 201, "twelve bytes").start().await;
     let silent = Origin::silent().await;
+    let cut = Origin::saying("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this").await;
     let proxy = Proxy::with(format!(
         "[[listener]]\nlisten = \"@http\"\n\
          [cluster.app]\nendpoints = [{:?}]\n\
+         [cluster.cut]\nendpoints = [{:?}]\n\
          [cluster.silent]\nendpoints = [{:?}]\nresponse_timeout = \"200ms\"\n\
          [plugin.tells]\nsource = {:?}\n\
          [[route]]\nplugins = [\"tells\"]\ncluster = \"app\"\n\
+         [[route]]\npath = \"/cut\"\nplugins = [\"tells\"]\ncluster = \"cut\"\n\
          [[route]]\npath = \"/silent\"\nplugins = [\"tells\"]\ncluster = \"silent\"\n",
         origin.url(),
+        cut.url(),
         silent.url(),
         guest::COMPLETE
     ))
@@ -204,6 +208,7 @@ async fn a_plugin_learns_how_each_exchange_ended() {
         .await_stderr(&[
             "tells",
             "complete target=/shop status=201 in=7 out=12 upstream=true error=-",
+            &format!("endpoint={} timed=true", origin.url()),
         ])
         .await;
 
@@ -211,7 +216,17 @@ async fn a_plugin_learns_how_each_exchange_ended() {
     proxy
         .await_stderr(&[
             "complete target=/silent/late status=504",
-            "upstream=false error=response_timeout",
+            "upstream=false error=response_timeout endpoint=- timed=true",
+        ])
+        .await;
+
+    // The head was there, so the status is what it said; the end was not.
+    let mut raw = proxy.raw().await;
+    raw.write("GET /cut HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    proxy
+        .await_stderr(&[
+            "complete target=/cut status=200 in=0 out=9 upstream=true error=upstream_closed",
+            &format!("endpoint={} timed=true", cut.url()),
         ])
         .await;
 

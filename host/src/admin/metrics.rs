@@ -95,11 +95,13 @@ fn connections(registry: &mut Registry, counters: &[std::sync::Arc<Counters>]) {
 fn plugins(registry: &mut Registry, status: &Status) {
     let crashes = Family::<Name, Counter>::default();
     let failures = Family::<Name, Counter>::default();
+    let fallbacks = Family::<Name, Counter>::default();
     let stopped = Family::<Name, Gauge>::default();
     for (plugin, (failed, is_stopped)) in status.plugin_failures() {
         let name = Name { plugin };
         crashes.get_or_create(&name).inc_by(failed.crashes);
         failures.get_or_create(&name).inc_by(failed.failures);
+        fallbacks.get_or_create(&name).inc_by(failed.fallbacks);
         stopped.get_or_create(&name).set(is_stopped.into());
     }
     registry.register(
@@ -111,6 +113,11 @@ fn plugins(registry: &mut Registry, status: &Status) {
         "plugin_failures",
         "Hooks that said they failed, or asked for something illegal",
         failures,
+    );
+    registry.register(
+        "plugin_fallbacks",
+        "Endpoints that a balancing plugin did not pick, and least-request did",
+        fallbacks,
     );
     registry.register(
         "plugin_stopped",

@@ -190,6 +190,8 @@ impl Loader {
         let of_directory = self.load_directory(&mut loaded, strictness, &mut swaps, &mut plugins);
         let chains =
             self.load_routes(&mut loaded, strictness, &mut swaps, &mut plugins, &of_directory);
+        let balancing = self.load_balancing(&mut loaded, strictness, &mut swaps, &mut plugins);
+        self.load_unused(&mut loaded, strictness, &mut swaps, &mut plugins);
         let clusters = self.build_clusters(&mut loaded);
         let listeners = self.build_listeners(&mut loaded);
         let router = Router::new(&config.routes)
@@ -211,7 +213,8 @@ impl Loader {
         let clusters = clusters.into_iter().map(|(_, cluster)| cluster).collect();
         let listeners =
             listeners.into_iter().map(|(_, listener, mode)| (listener.listen, mode)).collect();
-        let snapshot = Snapshot { config, router, plugins: plugins.list, grants, chains, clusters };
+        let snapshot =
+            Snapshot { config, router, plugins: plugins.list, grants, chains, clusters, balancing };
         Ok(Built {
             snapshot: Arc::new(snapshot),
             listeners,
@@ -340,9 +343,6 @@ impl Loader {
         of_directory: &[usize],
     ) -> Vec<Vec<usize>> {
         let config = loaded.config.clone();
-        let mut reported: Vec<String> = Vec::new();
-        // Many routes use one plugin: it is read once in a load.
-        let mut seen: Vec<(config::Plugin, Option<Arc<Plugin>>)> = Vec::new();
         let mut chains = Vec::with_capacity(config.routes.len());
         for (route_index, route) in config.routes.iter().enumerate() {
             let mut chain = of_directory.to_vec();
@@ -352,46 +352,82 @@ impl Loader {
                 if let Some(config) = &entry.config {
                     spec.config = config.clone();
                 }
-                if let Some((_, plugin)) = seen.iter().find(|(known, _)| *known == spec) {
-                    chain.extend(plugin.as_ref().map(|plugin| plugins.index(plugin)));
-                    continue;
-                }
-                let outcome = self.load_plugin(&spec);
-                let (plugin, swapped) = settle(outcome, strictness);
-                seen.push((spec, plugin.clone()));
-                if let Swapped::Rejected(_) = &swapped
-                    && plugin.is_none()
-                {
-                    let place = match &entry.config {
-                        Some(_) => Place::RoutePlugin(route_index, use_index),
-                        None => Place::Plugin(entry.name.clone()),
-                    };
-                    report_plugin(loaded, &mut reported, &entry.name, &place, &swapped);
-                }
-                swaps.push(Swap { name: entry.name.clone(), outcome: swapped });
-                chain.extend(plugin.map(|plugin| plugins.index(&plugin)));
+                let place = match &entry.config {
+                    Some(_) => Place::RoutePlugin(route_index, use_index),
+                    None => Place::Plugin(entry.name.clone()),
+                };
+                chain.extend(self.load_used(&spec, &place, loaded, strictness, swaps, plugins));
             }
             chains.push(chain);
         }
-        self.load_unused(&config, loaded, &mut reported);
         chains
     }
 
-    /// A plugin that no route uses is loaded too, so that its mistakes show.
+    /// For each cluster the plugin that chooses its endpoints, as an index.
+    fn load_balancing(
+        &mut self,
+        loaded: &mut config::Loaded,
+        strictness: Strictness,
+        swaps: &mut Vec<Swap>,
+        plugins: &mut Plugins,
+    ) -> Vec<Option<usize>> {
+        let config = loaded.config.clone();
+        let mut load = |cluster: &config::Cluster| {
+            let config::Balance::Plugin { name, .. } = &cluster.balance else { return None };
+            let place = Place::Plugin(name.clone());
+            self.load_used(config.plugins.get(name)?, &place, loaded, strictness, swaps, plugins)
+        };
+        config.clusters.iter().map(&mut load).collect()
+    }
+
+    /// Loads a plugin that something uses; `place` is blamed if that fails.
+    fn load_used(
+        &mut self,
+        spec: &config::Plugin,
+        place: &Place,
+        loaded: &mut config::Loaded,
+        strictness: Strictness,
+        swaps: &mut Vec<Swap>,
+        plugins: &mut Plugins,
+    ) -> Option<usize> {
+        if let Some((_, plugin)) = plugins.seen.iter().find(|(known, _)| known == spec) {
+            return plugin.clone().map(|plugin| plugins.index(&plugin));
+        }
+        let outcome = self.load_plugin(spec);
+        let (plugin, swapped) = settle(outcome, strictness);
+        plugins.seen.push((spec.clone(), plugin.clone()));
+        if plugin.is_none() {
+            report_plugin(loaded, &mut plugins.reported, &spec.name, place, &swapped);
+        }
+        swaps.push(Swap { name: spec.name.clone(), outcome: swapped });
+        plugin.map(|plugin| plugins.index(&plugin))
+    }
+
+    /// A plugin that no route and no cluster uses is loaded too, so that its mistakes
+    /// show, and serves if it is one that is called by time.
     fn load_unused(
         &mut self,
-        config: &Config,
         loaded: &mut config::Loaded,
-        reported: &mut Vec<String>,
+        strictness: Strictness,
+        swaps: &mut Vec<Swap>,
+        plugins: &mut Plugins,
     ) {
+        let config = loaded.config.clone();
         for (name, spec) in &config.plugins {
-            let used = config.routes.iter().flat_map(|route| &route.plugins);
-            if used.into_iter().any(|entry| entry.name == *name) {
+            let mut used = config.routes.iter().flat_map(|route| &route.plugins);
+            if spec.balances || used.any(|entry| entry.name == *name) {
                 continue;
             }
+            let place = Place::Plugin(name.clone());
             let outcome = self.load_plugin(spec);
-            if let (None, swapped) = settle(outcome, Strictness::All) {
-                report_plugin(loaded, reported, name, &Place::Plugin(name.clone()), &swapped);
+            let (plugin, swapped) = settle(outcome, strictness);
+            match plugin {
+                None => report_plugin(loaded, &mut plugins.reported, name, &place, &swapped),
+                Some(plugin) if plugin.interval.is_some() => {
+                    plugins.index(&plugin);
+                    swaps.push(Swap { name: name.clone(), outcome: swapped });
+                }
+                Some(_) => loaded.warning(&place, format!("no route uses the plugin `{name}`")),
             }
         }
     }
@@ -562,6 +598,10 @@ fn look(paths: &[PathBuf]) -> Stamp {
 #[derive(Default)]
 struct Plugins {
     list: Vec<Arc<Plugin>>,
+    /// What this load has read so far: many routes use one plugin.
+    seen: Vec<(config::Plugin, Option<Arc<Plugin>>)>,
+    /// What was said of plugins that cannot be loaded.
+    reported: Vec<String>,
 }
 
 impl Plugins {

@@ -200,6 +200,9 @@ async fn work(
             Some(Order::Log(writer)) => worker.set_log(writer),
             Some(Order::Listen(listeners, sockets)) => {
                 listen(&worker, &mut open, &listeners, sockets, admission);
+                // Follows every `Adopt`. Not before: a snapshot whose listeners cannot
+                // be bound does not serve, and its plugins are not called.
+                worker.keep_time();
             }
             Some(Order::Drain(patience)) => break patience,
             None => break Duration::ZERO,

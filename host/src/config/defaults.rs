@@ -165,6 +165,7 @@ impl Plugin {
             body_over_limit: BodyOverLimit::Refuse,
             body_limit: BODY_LIMIT,
             capabilities: Capabilities::default(),
+            balances: false,
             config: serde_json::Value::Object(serde_json::Map::new()),
         }
     }

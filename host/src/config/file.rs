@@ -187,8 +187,8 @@ pub(super) struct Cluster {
     endpoints: Vec<Endpoint>,
     /// How an endpoint is chosen.
     balance: Option<Balance>,
-    /// What `balance = "hash"` hashes: `client-address`, `path`, `header:NAME` or
-    /// `cookie:NAME`.
+    /// What `balance = "hash"` hashes, and a balancing plugin is handed the key of:
+    /// `client-address`, `path`, `header:NAME` or `cookie:NAME`.
     #[schemars(regex(pattern = "^(client-address|path|header:.+|cookie:.+)$"))]
     hash: Option<String>,
     /// What the endpoint sees as host: `preserve` (what the client asked for),
@@ -243,9 +243,20 @@ pub(super) struct Url(String);
 
 /// How an endpoint is chosen.
 #[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case")]
+#[schemars(untagged)]
 #[expect(dead_code, reason = "describes the file, holds no data")]
 pub(super) enum Balance {
+    /// By the proxy itself.
+    Native(NativeBalance),
+    /// `plugin:NAME`: by a plugin of this file.
+    Plugin(#[schemars(regex(pattern = "^plugin:.+$"))] String),
+}
+
+/// How the proxy itself chooses an endpoint.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "describes the file, holds no data")]
+pub(super) enum NativeBalance {
     /// In turn, by weight.
     RoundRobin,
     /// The one of two random choices with fewer exchanges in flight per weight.
@@ -254,6 +265,8 @@ pub(super) enum Balance {
     Random,
     /// The same endpoint for the same `hash` key, by weight.
     Hash,
+    /// The one of two random choices that is likely to answer sooner.
+    PeakEwma,
 }
 
 /// A plugin and how it is run.

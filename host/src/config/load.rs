@@ -34,6 +34,13 @@ impl Loaded {
         self.places.get(place)
     }
 
+    /// Notes a doubt about a part of the configuration.
+    pub fn warning(&mut self, place: &Place, message: impl Into<String>) {
+        let mut diagnostic = Diagnostic::warning(message);
+        diagnostic.span = self.locate(place);
+        self.report.push(diagnostic);
+    }
+
     /// Notes that something is wrong with a part of the configuration.
     pub fn error(&mut self, place: &Place, message: impl Into<String>, help: Option<String>) {
         let mut diagnostic = Diagnostic::error(message);

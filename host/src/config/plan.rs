@@ -88,10 +88,19 @@ fn balance(balance: &Balance) -> String {
         Balance::RoundRobin => "round-robin".to_owned(),
         Balance::LeastRequest => "least-request".to_owned(),
         Balance::Random => "random".to_owned(),
-        Balance::Hash(HashKey::ClientAddress) => "hash of the client's address".to_owned(),
-        Balance::Hash(HashKey::Path) => "hash of the path".to_owned(),
-        Balance::Hash(HashKey::Header(name)) => format!("hash of the header {name}"),
-        Balance::Hash(HashKey::Cookie(name)) => format!("hash of the cookie {name}"),
+        Balance::Hash(key) => hash(key),
+        Balance::PeakEwma => "peak-ewma".to_owned(),
+        Balance::Plugin { name, hash: None } => format!("plugin {name}"),
+        Balance::Plugin { name, hash: Some(key) } => format!("plugin {name}, {}", hash(key)),
+    }
+}
+
+fn hash(key: &HashKey) -> String {
+    match key {
+        HashKey::ClientAddress => "hash of the client's address".to_owned(),
+        HashKey::Path => "hash of the path".to_owned(),
+        HashKey::Header(name) => format!("hash of the header {name}"),
+        HashKey::Cookie(name) => format!("hash of the cookie {name}"),
     }
 }
 

@@ -19,7 +19,7 @@ use toml::de::DeTable;
 use super::diagnostic::Diagnostic;
 use super::document::{Context, Table, Value};
 use super::place::{Place, Places};
-use super::{Cluster, Config, Limits, Plugin, PluginSource, Timeouts, scalar};
+use super::{Balance, Cluster, Config, Limits, Plugin, PluginSource, Timeouts, scalar};
 
 /// Reads the main file. What comes out is good only if the context has noted no
 /// errors.
@@ -37,8 +37,10 @@ pub(super) fn config(context: &Context, tree: &Spanned<DeTable<'_>>) -> (Config,
     config.listeners = listener::listeners(&mut root, &mut places);
     config.admin = listener::admin(&mut root, &config.listeners, &mut places);
     config.access_log = listener::access_log(&mut root, &mut places);
-    let clusters = cluster::clusters(&mut root, &config.timeouts, &mut places);
-    let plugins = plugin::plugins(&mut root, &mut places);
+    // Before those who name them.
+    let mut plugins = plugin::plugins(&mut root, &mut places);
+    let clusters = cluster::clusters(&mut root, &config.timeouts, &plugins, &mut places);
+    mark_balancing(&mut plugins, &clusters);
     let names = route::Names { clusters: &clusters, plugins: &plugins };
     config.routes = route::routes(&mut root, &names, &mut places);
     config.clusters = clusters.into_iter().filter_map(|named| named.cluster).collect();
@@ -51,6 +53,16 @@ pub(super) fn config(context: &Context, tree: &Spanned<DeTable<'_>>) -> (Config,
         unused(context, &config, &places);
     }
     (config, places)
+}
+
+fn mark_balancing(plugins: &mut plugin::Named, clusters: &[cluster::Named]) {
+    for cluster in clusters.iter().filter_map(|named| named.cluster.as_ref()) {
+        if let Balance::Plugin { name, .. } = &cluster.balance
+            && let Some(Some(plugin)) = plugins.get_mut(name)
+        {
+            plugin.balances = true;
+        }
+    }
 }
 
 /// Reads the `NAME.toml` beside a dropped plugin, likewise.
@@ -176,7 +188,8 @@ fn completeness(root: &mut Table<'_>) {
 }
 
 /// Warns of what nobody asks for. A plugin may send requests to a cluster that no
-/// route names; its configuration then does.
+/// route names; its configuration then does. A plugin that no route names may be one
+/// that is called by time, which shows when it is loaded.
 fn unused(context: &Context, config: &Config, places: &Places) {
     let warn = |place: &Place, message: String| {
         let mut diagnostic = Diagnostic::warning(message);
@@ -184,9 +197,6 @@ fn unused(context: &Context, config: &Config, places: &Places) {
         context.push(diagnostic);
     };
     let uses = || config.routes.iter().flat_map(|route| &route.plugins);
-    for name in config.plugins.keys().filter(|name| !uses().any(|used| used.name == **name)) {
-        warn(&Place::Plugin(name.clone()), format!("no route uses the plugin `{name}`"));
-    }
     let configs = || {
         let own = config.plugins.values().map(|plugin| &plugin.config);
         own.chain(uses().filter_map(|used| used.config.as_ref()))

@@ -89,6 +89,7 @@ impl Reader<'_> {
             headers,
             route: Arc::from(""),
             cluster: None,
+            endpoint: None,
             response: None,
             bodies: Bodies::default(),
             notes: Notes::default(),

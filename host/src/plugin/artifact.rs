@@ -75,6 +75,10 @@ pub struct Exports {
     pub request_body: Option<BodyExports>,
     /// `response-body`
     pub response_body: Option<BodyExports>,
+    /// `balance`
+    pub balance: Option<BalanceExports>,
+    /// `tick`
+    pub tick: Option<TickExports>,
 }
 
 /// Indices of the two functions of a body hook.
@@ -84,6 +88,26 @@ pub struct BodyExports {
     pub mode: ComponentExportIndex,
     /// `on-request-body` or `on-response-body`
     pub hook: ComponentExportIndex,
+}
+
+/// The functions of `balance`.
+pub struct BalanceExports {
+    /// `balance.asked`
+    pub asked: ComponentExportIndex,
+    /// `balance.on-endpoints`
+    pub on_endpoints: ComponentExportIndex,
+    /// `balance.pick`
+    pub pick: ComponentExportIndex,
+    /// `balance.on-attempt`
+    pub on_attempt: ComponentExportIndex,
+}
+
+/// The functions of `tick`.
+pub struct TickExports {
+    /// `tick.interval`
+    pub interval: ComponentExportIndex,
+    /// `tick.on-tick`
+    pub on_tick: ComponentExportIndex,
 }
 
 /// Why a file is not a plugin that this host can run.
@@ -208,6 +232,20 @@ fn exports(component: &Component, found: &[(&str, String)]) -> Result<Exports, A
     let body = |interface: &str, hook: &str| {
         Some(BodyExports { mode: function(interface, "mode")?, hook: function(interface, hook)? })
     };
+    let balance = || {
+        Some(BalanceExports {
+            asked: function("balance", "asked")?,
+            on_endpoints: function("balance", "on-endpoints")?,
+            pick: function("balance", "pick")?,
+            on_attempt: function("balance", "on-attempt")?,
+        })
+    };
+    let tick = || {
+        Some(TickExports {
+            interval: function("tick", "interval")?,
+            on_tick: function("tick", "on-tick")?,
+        })
+    };
     Ok(Exports {
         configure: function("lifecycle", "configure").ok_or(ArtifactError::NotAPlugin)?,
         request: function("request", "on-request"),
@@ -215,6 +253,8 @@ fn exports(component: &Component, found: &[(&str, String)]) -> Result<Exports, A
         complete: function("complete", "on-complete"),
         request_body: body("request-body", "on-request-body"),
         response_body: body("response-body", "on-response-body"),
+        balance: balance(),
+        tick: tick(),
     })
 }
 

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
-use super::instance::{Asked, Crash, CrashKind, Decided, Instance};
+use super::instance::{Asked, Crash, Decided, Instance};
 use super::instance_pool::InstancePool;
 use super::interface::bindings::exports::wasmgate::plugin::complete::Outcome;
 use super::interface::bindings::exports::wasmgate::plugin::{request, response};
@@ -596,14 +596,8 @@ impl Failure {
         let request_id = String::from_utf8_lossy(exchange.request_id.as_bytes());
         let word = self.word();
         let detail = match self {
-            // The host's bound, not the plugin's fault.
-            Self::Crash(crash, _) if crash.kind == CrashKind::Busy => crash.detail,
             Self::Crash(crash, permit) => {
-                plugin.counters.crashes.fetch_add(1, Ordering::Relaxed);
-                if let Some(length) = plugin.crashes.failed(hook, permit) {
-                    tracing::error!(plugin = %name, stopped_for = ?length,
-                        "the plugin crashed too often in a row and is stopped");
-                }
+                plugin.crashed(hook, &crash, permit);
                 crash.detail
             }
             Self::Illegal(what) => {
@@ -663,7 +657,11 @@ fn edit_response(exchange: &mut Exchange, edits: ResponseEdits) -> Result<(), Il
 }
 
 /// The subscribed fields; `host` is kept apart from the others.
-fn asked(names: &[HeaderName], headers: &HeaderMap, host: Option<&HeaderValue>) -> Asked {
+pub(super) fn asked(
+    names: &[HeaderName],
+    headers: &HeaderMap,
+    host: Option<&HeaderValue>,
+) -> Asked {
     let value = |name: &HeaderName| match host {
         Some(host) if *name == HOST => Some(host.as_bytes().to_vec()),
         _ => joined(headers, name),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc};
+use wasmtime::component::{
+    ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower, TypedFunc,
+};
 use wasmtime::{PoolConcurrencyLimitError, Store, UpdateDeadline};
 
 use super::artifact::{BodyExports, Exports};
@@ -122,6 +124,20 @@ pub enum CrashKind {
     Busy,
 }
 
+impl Crash {
+    /// A hook is called only where the plugin exports it.
+    pub(super) fn not_exported() -> Self {
+        let detail = "the plugin does not export this hook".to_owned();
+        Self { kind: CrashKind::Trap, detail }
+    }
+
+    /// `configure` refused what another instance took when the plugin was loaded.
+    pub(super) fn refused(text: String) -> Self {
+        let detail = format!("refuses the configuration that it took before: {text}");
+        Self { kind: CrashKind::Trap, detail }
+    }
+}
+
 impl CrashKind {
     /// The word in the access log.
     pub fn as_str(self) -> &'static str {
@@ -212,7 +228,7 @@ impl Instance {
         settings: &Settings,
         lane: &Lane,
     ) -> (Box<Exchange>, Result<Decided<RequestDecision>, Crash>) {
-        let Some(hook) = &self.request else { return (exchange, Err(not_exported())) };
+        let Some(hook) = &self.request else { return (exchange, Err(Crash::not_exported())) };
         begin(&mut self.store, Hook::Request, exchange, settings);
         let call = async {
             let (decision,) = hook.call_async(&mut self.store, (asked,)).await?;
@@ -235,7 +251,7 @@ impl Instance {
         settings: &Settings,
         lane: &Lane,
     ) -> (Box<Exchange>, Result<Decided<ResponseDecision>, Crash>) {
-        let Some(hook) = &self.response else { return (exchange, Err(not_exported())) };
+        let Some(hook) = &self.response else { return (exchange, Err(Crash::not_exported())) };
         begin(&mut self.store, Hook::Response, exchange, settings);
         let call = async {
             let (decision,) = hook.call_async(&mut self.store, (status, asked)).await?;
@@ -249,6 +265,35 @@ impl Instance {
         (take(&mut self.store), decision)
     }
 
+    /// A function for [`Self::call`].
+    pub(super) fn function<Params, Return>(
+        &mut self,
+        export: &ComponentExportIndex,
+    ) -> Result<TypedFunc<Params, Return>, Crash>
+    where
+        Params: ComponentNamedList + Lower,
+        Return: ComponentNamedList + Lift,
+    {
+        typed(&mut self.store, self.instance, export)
+    }
+
+    /// Calls a hook that is about no exchange.
+    pub(super) async fn call<Params, Return>(
+        &mut self,
+        hook: &TypedFunc<Params, Return>,
+        params: Params,
+        deadline: Duration,
+        lane: &Lane,
+    ) -> Result<Return, Crash>
+    where
+        Params: ComponentNamedList + Lower,
+        Return: ComponentNamedList + Lift + 'static,
+    {
+        arm(&mut self.store, deadline);
+        let called = lane.drive(hook.call_async(&mut self.store, params), deadline).await;
+        finish(called, &mut self.store)
+    }
+
     /// Calls `complete.on-complete`.
     pub async fn on_complete(
         &mut self,
@@ -257,7 +302,9 @@ impl Instance {
         settings: &Settings,
         lane: &Lane,
     ) -> (Box<Exchange>, Result<(), Crash>) {
-        let Some(export) = self.exports.complete else { return (exchange, Err(not_exported())) };
+        let Some(export) = self.exports.complete else {
+            return (exchange, Err(Crash::not_exported()));
+        };
         let hook: TypedFunc<(Outcome,), ()> = match typed(&mut self.store, self.instance, &export) {
             Ok(hook) => hook,
             Err(crash) => return (exchange, Err(crash)),
@@ -349,7 +396,7 @@ pub struct Shown<'a> {
 fn typed<Params, Return>(
     store: &mut Store<HostState>,
     instance: wasmtime::component::Instance,
-    export: &wasmtime::component::ComponentExportIndex,
+    export: &ComponentExportIndex,
 ) -> Result<TypedFunc<Params, Return>, Crash>
 where
     Params: ComponentNamedList + Lower,
@@ -359,11 +406,6 @@ where
         kind: CrashKind::Trap,
         detail: format!("a hook has another type than the contract's: {error:#}"),
     })
-}
-
-/// A hook is called only where the plugin exports it.
-fn not_exported() -> Crash {
-    Crash { kind: CrashKind::Trap, detail: "the plugin does not export this hook".to_owned() }
 }
 
 /// A new call: its running time starts, and its first epoch.

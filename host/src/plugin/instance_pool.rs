@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::instance::{Crash, CrashKind, Instance};
+use super::instance::{Crash, Instance};
 use super::interface::http::Outbound;
 use super::registry::Plugin;
 use super::running_time::Lane;
@@ -51,14 +51,8 @@ impl InstancePool {
         let new =
             Box::pin(Instance::new(&artifact.pre, &artifact.exports, settings, outbound, lane));
         let (instance, configured) = new.await?;
-        match configured {
-            Ok(_) => Ok(Box::new(instance)),
-            // It took this very configuration when it was loaded.
-            Err(text) => Err(Crash {
-                kind: CrashKind::Trap,
-                detail: format!("refuses the configuration that it took before: {text}"),
-            }),
-        }
+        configured.map_err(Crash::refused)?;
+        Ok(Box::new(instance))
     }
 
     /// Gives back an instance whose hook ended well.

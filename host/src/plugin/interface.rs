@@ -115,8 +115,16 @@ pub fn offered(name: &str) -> Option<&'static Interface> {
 }
 
 /// The hooks that this host calls, `lifecycle` included.
-pub const HOOKS: &[&str] =
-    &["lifecycle", "request", "request-body", "response", "response-body", "complete"];
+pub const HOOKS: &[&str] = &[
+    "lifecycle",
+    "request",
+    "request-body",
+    "response",
+    "response-body",
+    "complete",
+    "balance",
+    "tick",
+];
 
 /// The contract version that this host speaks: major and minor; a patch release
 /// only adds.

@@ -125,7 +125,7 @@ impl LogAllowance {
 pub struct CrashBudget {
     epoch: Instant,
     /// By hook: one that works says nothing about one that does not.
-    in_a_row: [AtomicU32; 5],
+    in_a_row: [AtomicU32; Hook::COUNT],
     stops: AtomicU32,
     /// Milliseconds since `epoch`; 0 = not stopped.
     stopped_until: AtomicU64,
@@ -151,9 +151,17 @@ pub enum Hook {
     RequestBody,
     /// `response-body`
     ResponseBody,
+    /// `balance.pick`, and what an instance is told before it
+    Pick,
+    /// `balance.on-attempt`
+    Attempt,
+    /// `tick`
+    Tick,
 }
 
 impl Hook {
+    const COUNT: usize = Self::Tick as usize + 1;
+
     /// The name of the contract's interface.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -162,6 +170,8 @@ impl Hook {
             Self::Complete => "complete",
             Self::RequestBody => "request-body",
             Self::ResponseBody => "response-body",
+            Self::Pick | Self::Attempt => "balance",
+            Self::Tick => "tick",
         }
     }
 }

@@ -19,13 +19,15 @@ use thiserror::Error;
 pub use grant::Ungranted;
 
 use super::artifact::{Artifact, ArtifactError, Digest, digest};
+use super::balancing::Chooser;
 use super::engine::Engine;
-use super::instance::{Crash, Instance};
+use super::instance::{Crash, CrashKind, Instance};
 use super::interface::bindings::exports::wasmgate::plugin::lifecycle;
-use super::limits::{CrashBudget, LogAllowance};
+use super::limits::{CrashBudget, Hook, LogAllowance, Permit};
 use super::pattern_set::{Library, Sets};
 use super::running_time::{Lane, Ticker};
 use super::store::{Services, Store};
+use super::ticks;
 use crate::config::{self, BodyOverLimit, Isolation, OnFailure, PluginSource};
 use crate::exchange::Mode;
 
@@ -41,8 +43,13 @@ pub struct Plugin {
     pub subscription: Subscription,
     /// How much of bodies it wants to see, unless it says otherwise for an exchange.
     pub bodies: Bodies,
-    /// Whether it may be called.
+    /// Between two calls of `tick`; none if it does not export that.
+    pub interval: Option<Duration>,
+    /// Whether exchanges may call it.
     pub crashes: CrashBudget,
+    /// Whether it may pick endpoints, hear of attempts, and be called by time. Each for
+    /// itself: a report that always fails is no reason to answer exchanges 503.
+    apart: [CrashBudget; 3],
     /// What it did so far.
     pub counters: Counters,
 }
@@ -93,6 +100,8 @@ pub struct Subscription {
     pub request: Vec<HeaderName>,
     /// For `response`.
     pub response: Vec<HeaderName>,
+    /// For `balance.pick`.
+    pub pick: Vec<HeaderName>,
 }
 
 /// What a plugin did so far, over all workers. Only failures are counted here:
@@ -103,6 +112,39 @@ pub struct Counters {
     pub crashes: AtomicU64,
     /// Hooks that said they failed, or asked for something illegal.
     pub failures: AtomicU64,
+    /// Endpoints that it did not pick where it was asked to.
+    pub fallbacks: AtomicU64,
+}
+
+impl Plugin {
+    /// Whether this may be called.
+    pub(super) fn budget(&self, hook: Hook) -> &CrashBudget {
+        match hook {
+            Hook::Pick => &self.apart[0],
+            Hook::Attempt => &self.apart[1],
+            Hook::Tick => &self.apart[2],
+            _ => &self.crashes,
+        }
+    }
+
+    /// Whether some of its hooks are not called for now.
+    pub fn is_stopped(&self) -> bool {
+        self.crashes.stopped() || self.apart.iter().any(CrashBudget::stopped)
+    }
+
+    /// A call ended its instance: counted, and the plugin stopped if it was the one
+    /// too many.
+    pub(super) fn crashed(&self, hook: Hook, crash: &Crash, permit: Permit) {
+        // The host's bound, not the plugin's fault.
+        if crash.kind == CrashKind::Busy {
+            return;
+        }
+        self.counters.crashes.fetch_add(1, Ordering::Relaxed);
+        if let Some(length) = self.budget(hook).failed(hook, permit) {
+            tracing::error!(plugin = %self.settings.name, hook = hook.as_str(), stopped_for = ?length,
+                "the plugin crashed too often in a row and is stopped");
+        }
+    }
 }
 
 /// More names than this in a subscription are a mistake: each costs at each call.
@@ -148,6 +190,27 @@ pub enum LoadError {
     /// Too long a subscription.
     #[error("it subscribes to {0} headers; {SUBSCRIPTION_MAX} is the most")]
     SubscriptionLength(usize),
+    /// It is to choose endpoints.
+    #[error(
+        "a cluster says `balance = \"plugin:{0}\"`, and it does not export the hook `balance`: \
+         implement that (`on_pick` in Rust), or choose another `balance`"
+    )]
+    NoBalanceHook(String),
+    /// It is to be called too often, or practically never.
+    #[error(
+        "it wants to be called every {milliseconds} ms by `tick`: from {} ms to a day is possible",
+        ticks::INTERVAL_MIN.as_millis()
+    )]
+    Interval {
+        /// What it said.
+        milliseconds: u32,
+    },
+}
+
+impl From<Crash> for LoadError {
+    fn from(crash: Crash) -> Self {
+        Self::Start(format!("{}: {}", crash.kind.as_str(), crash.detail))
+    }
 }
 
 /// What became of one attempt to load.
@@ -243,6 +306,9 @@ impl Registry {
             None => Arc::new(Artifact::load(&self.engine, &wasm)?),
         };
         grant::check(&artifact, spec)?;
+        if spec.balances && artifact.exports.balance.is_none() {
+            return Err(LoadError::NoBalanceHook(spec.name.clone()));
+        }
         let plugin = self.trial(&artifact, spec).await?;
         self.artifacts.insert(digest, artifact);
         Ok(Arc::new(plugin))
@@ -284,21 +350,29 @@ impl Registry {
         self.lane.begin();
         let started =
             Instance::new(&artifact.pre, &artifact.exports, &settings, None, &self.lane).await;
-        let crashed =
-            |Crash { kind, detail }| LoadError::Start(format!("{}: {detail}", kind.as_str()));
-        let (mut instance, configured) = started.map_err(crashed)?;
-        let subscription = configured.map_err(LoadError::Configuration)?;
-        let (request, response) = instance.modes(&self.lane).await.map_err(crashed)?;
+        let (mut instance, configured) = started?;
+        let mut subscription = names(&configured.map_err(LoadError::Configuration)?)?;
+        let (request, response) = instance.modes(&self.lane).await?;
         warn_of_cap(&settings, "request-body", request);
         warn_of_cap(&settings, "response-body", response);
         settings.sets = Sets::Compiled(instance.sets());
+        let interval = match &artifact.exports.tick {
+            Some(hook) => Some(ticks::interval(&mut instance, hook, &settings, &self.lane).await?),
+            None => None,
+        };
+        if artifact.exports.balance.is_some() {
+            let mut chooser = Chooser::new(Box::new(instance), &artifact.exports)?;
+            subscription.pick = parse(&chooser.asked(&settings, &self.lane).await?)?;
+        }
         Ok(Plugin {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             settings,
             artifact: Arc::clone(artifact),
-            subscription: names(&subscription)?,
+            subscription,
             bodies: Bodies { request, response },
+            interval,
             crashes: CrashBudget::default(),
+            apart: Default::default(),
             counters: Counters::default(),
         })
     }
@@ -317,20 +391,22 @@ fn warn_of_cap(settings: &Settings, hook: &str, mode: Mode) {
 }
 
 fn names(asked: &lifecycle::Subscription) -> Result<Subscription, LoadError> {
-    let parse = |list: &[String]| {
-        if list.len() > SUBSCRIPTION_MAX {
-            return Err(LoadError::SubscriptionLength(list.len()));
-        }
-        let name = |text: &String| {
-            HeaderName::from_bytes(text.as_bytes())
-                .map_err(|_| LoadError::Subscription(text.escape_debug().to_string()))
-        };
-        list.iter().map(name).collect()
-    };
     Ok(Subscription {
         request: parse(&asked.request_headers)?,
         response: parse(&asked.response_headers)?,
+        pick: Vec::new(),
     })
+}
+
+fn parse(list: &[String]) -> Result<Vec<HeaderName>, LoadError> {
+    if list.len() > SUBSCRIPTION_MAX {
+        return Err(LoadError::SubscriptionLength(list.len()));
+    }
+    let name = |text: &String| {
+        HeaderName::from_bytes(text.as_bytes())
+            .map_err(|_| LoadError::Subscription(text.escape_debug().to_string()))
+    };
+    list.iter().map(name).collect()
 }
 
 /// The `*.wasm` files of a directory in file-name order, with the configuration

@@ -208,6 +208,9 @@ impl Lane {
         hook: F,
         deadline: Duration,
     ) -> Result<F::Output, WaitedTooLong> {
+        // Once for each call: while an earlier hook of the same exchange waited, the
+        // ticker may have gone to sleep.
+        self.begin();
         let mut hook = pin!(hook);
         match poll_fn(|cx| Poll::Ready(slice(hook.as_mut(), cx))).await {
             Slice::Done(output) => Ok(output),
@@ -239,6 +242,9 @@ impl Lane {
             let activity = self.activity.get();
             // One slice, or a wait for whatever the hook waits for.
             let next = poll_fn(|cx| {
+                // The ticker sleeps while all that there is waits, and has to be awake
+                // for what comes after the wait.
+                self.begin();
                 SLICE_BEGAN.set(thread_time());
                 let next = slice(hook.as_mut(), cx);
                 SLICE_BEGAN.set(0);

@@ -23,7 +23,7 @@ use crate::plugin::interface::bindings::exports::wasmgate::plugin::complete::Out
 use crate::plugin::running_time::Lane;
 use crate::snapshot::LocalSnapshot;
 use crate::telemetry::access_log::{Annotation, Entry, ErrorEntry, PluginEntry};
-use crate::upstream::client::Attempts;
+use crate::upstream::client::{Attempts, Choice};
 
 /// The guard of one exchange.
 pub(super) struct Finish(Option<Box<State>>);
@@ -312,7 +312,7 @@ impl State {
         let Some(account) = self.account.as_ref().filter(|_| worker.logs()) else { return };
         let connection = &self.active.client().facts;
         let traces = self.run.as_ref().map(Run::traces).unwrap_or_default();
-        let plugins: Vec<PluginEntry<'_>> = traces
+        let mut plugins: Vec<PluginEntry<'_>> = traces
             .iter()
             .map(|trace| PluginEntry {
                 name: &trace.plugin,
@@ -320,9 +320,13 @@ impl State {
                 response: trace.response,
                 request_body: trace.request_body,
                 response_body: trace.response_body,
+                balance: None,
                 time: trace.time,
             })
             .collect();
+        if let Some(choice) = &account.attempts.choice {
+            add_choice(&mut plugins, choice);
+        }
         let notes = exchange.map(|exchange| &*exchange.notes.annotations).unwrap_or_default();
         let annotations: Vec<Annotation<'_>> = notes
             .iter()
@@ -395,6 +399,18 @@ fn headers_to_log(snapshot: &LocalSnapshot, exchange: &Exchange) -> Vec<(HeaderN
         found.extend(lines.map(|value| (name.clone(), value.clone())));
     }
     found
+}
+
+/// A plugin that balances has an entry whether or not it is in the chain.
+fn add_choice<'a>(plugins: &mut Vec<PluginEntry<'a>>, choice: &'a Choice) {
+    let known = plugins.iter().position(|entry| *entry.name == *choice.by);
+    let at = known.unwrap_or_else(|| {
+        plugins.push(PluginEntry { name: &choice.by, ..PluginEntry::default() });
+        plugins.len() - 1
+    });
+    let entry = &mut plugins[at];
+    entry.balance = Some(if choice.obeyed { "pick" } else { "fallback" });
+    entry.time += choice.time;
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -68,7 +68,7 @@ pub struct Entry<'a> {
 }
 
 /// What a plugin did in an exchange.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct PluginEntry<'a> {
     /// The plugin's name.
     pub name: &'a str,
@@ -80,6 +80,8 @@ pub struct PluginEntry<'a> {
     pub request_body: Option<&'a str>,
     /// Likewise about the response's body.
     pub response_body: Option<&'a str>,
+    /// Whether the last endpoint is the one that it picked; none if it was not asked.
+    pub balance: Option<&'a str>,
     /// How long it ran, shown in microseconds to a tenth.
     pub time: Duration,
 }
@@ -152,6 +154,7 @@ fn plugins(out: &mut Vec<u8>, plugins: &[PluginEntry<'_>]) {
         text(out, b",\"request_body\":", plugin.request_body);
         text(out, b",\"response\":", plugin.response);
         text(out, b",\"response_body\":", plugin.response_body);
+        text(out, b",\"balance\":", plugin.balance);
         let tenths = plugin.time.as_nanos() / 100;
         number(out, b",\"us\":", Some(tenths / 10));
         number(out, b".", Some(tenths % 10));

@@ -54,6 +54,8 @@ pub struct Failures {
     pub crashes: u64,
     /// Hooks that said they failed, or asked for something illegal.
     pub failures: u64,
+    /// Endpoints that it did not pick where it was asked to.
+    pub fallbacks: u64,
 }
 
 /// What happened to the configuration and its plugins so far.
@@ -238,7 +240,7 @@ impl Status {
         for plugin in state.snapshot.iter().flat_map(|snapshot| &snapshot.plugins) {
             let (sum, stopped) = all.entry(plugin.settings.name.to_string()).or_default();
             sum.add(failures(plugin));
-            *stopped |= plugin.crashes.stopped();
+            *stopped |= plugin.is_stopped();
         }
         all
     }
@@ -248,7 +250,7 @@ impl State {
     fn serving(&self, snapshot: &Snapshot, index: usize, plugin: &Arc<Plugin>) -> PluginStatus {
         let name = plugin.settings.name.to_string();
         let rejection = self.rejections.get(&name).cloned();
-        let state = if plugin.crashes.stopped() {
+        let state = if plugin.is_stopped() {
             PluginState::Stopped
         } else if rejection.is_some() {
             PluginState::Rejected
@@ -274,6 +276,7 @@ impl Failures {
     fn add(&mut self, more: Self) {
         self.crashes += more.crashes;
         self.failures += more.failures;
+        self.fallbacks += more.fallbacks;
     }
 }
 
@@ -281,6 +284,7 @@ fn failures(plugin: &Plugin) -> Failures {
     Failures {
         crashes: plugin.counters.crashes.load(Ordering::Relaxed),
         failures: plugin.counters.failures.load(Ordering::Relaxed),
+        fallbacks: plugin.counters.fallbacks.load(Ordering::Relaxed),
     }
 }
 

@@ -4,8 +4,13 @@
 //! breakers, what was tried before) is the caller's affair.
 
 mod draw;
+// How long endpoints take.
+pub mod latency;
 mod least_request;
 mod maglev;
+mod peak_ewma;
+// A choice that is made elsewhere.
+pub mod picker;
 mod round_robin;
 #[cfg(test)]
 mod tests;
@@ -30,6 +35,7 @@ enum Algorithm {
     LeastRequest(Weighted),
     Random(Weighted),
     Hash(Slots),
+    PeakEwma(Weighted),
 }
 
 impl Table {
@@ -38,7 +44,11 @@ impl Table {
         let weights: Box<[u32]> = endpoints.iter().map(|endpoint| endpoint.weight.max(1)).collect();
         let algorithm = match kind {
             config::Balance::RoundRobin => Algorithm::RoundRobin(Order::new(&weights)),
-            config::Balance::LeastRequest => Algorithm::LeastRequest(Weighted::new(&weights)),
+            // Where a plugin does not choose, this does.
+            config::Balance::LeastRequest | config::Balance::Plugin { .. } => {
+                Algorithm::LeastRequest(Weighted::new(&weights))
+            }
+            config::Balance::PeakEwma => Algorithm::PeakEwma(Weighted::new(&weights)),
             config::Balance::Random => Algorithm::Random(Weighted::new(&weights)),
             config::Balance::Hash(_) => {
                 let names: Vec<&str> = endpoints.iter().map(|endpoint| &*endpoint.url).collect();
@@ -64,9 +74,10 @@ impl Balancer {
         let random = Generator::new(seed);
         let turns = match &table.algorithm {
             Algorithm::RoundRobin(order) => Turns::new(order, &table.weights, &random),
-            Algorithm::LeastRequest(_) | Algorithm::Random(_) | Algorithm::Hash(_) => {
-                Turns::default()
-            }
+            Algorithm::LeastRequest(_)
+            | Algorithm::Random(_)
+            | Algorithm::Hash(_)
+            | Algorithm::PeakEwma(_) => Turns::default(),
         };
         Self { table, random, turns }
     }
@@ -75,11 +86,13 @@ impl Balancer {
     ///
     /// `key` is the [`hash_key`] of what [`config::Balance::Hash`] names; an
     /// exchange that lacks it goes to a random endpoint. `in_flight` is how many
-    /// exchanges this worker has with an endpoint.
+    /// exchanges this worker has with an endpoint, `latency` the average time that it
+    /// takes to answer (0 = not known), which only [`config::Balance::PeakEwma`] asks.
     pub fn pick(
         &self,
         key: Option<u64>,
         in_flight: impl Fn(usize) -> u32,
+        latency: impl Fn(usize) -> f64,
         usable: impl Fn(usize) -> bool,
     ) -> Option<usize> {
         let weights = &*self.table.weights;
@@ -93,11 +106,14 @@ impl Balancer {
                 let key = key.unwrap_or_else(|| self.random.next());
                 slots.pick(key, weights, usable)
             }
+            Algorithm::PeakEwma(weighted) => {
+                peak_ewma::pick(weighted, weights, &self.random, in_flight, latency, usable)
+            }
         }
     }
 }
 
-/// The key of an exchange for [`config::Balance::Hash`].
+/// The key of an exchange for [`config::Balance::Hash`] and balancing plugins.
 ///
 /// The same octets have the same key in every worker, process and release, so
 /// that a restart or a second proxy sends them to the same endpoint.

@@ -3,8 +3,9 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
@@ -14,6 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use smallvec::SmallVec;
 
+use super::balance::picker::{Attempt as Attempted, Picker, Question};
 use super::cluster::{LocalCluster, LocalEndpoint};
 use super::connect::connect;
 use super::connection_pool::Sender;
@@ -40,7 +42,7 @@ pub struct Call {
     pub body: RequestBody,
     /// Of `body`, if it is the client's.
     pub meter: Option<Rc<Meter>>,
-    /// The key for hash balancing.
+    /// The key for hash balancing, and for plugins that balance.
     pub key: Option<u64>,
     /// From the request's last octet to the response's head.
     pub response_timeout: Duration,
@@ -61,6 +63,18 @@ pub struct Attempts {
     pub count: u32,
     /// The last one.
     pub endpoint: Option<Rc<LocalEndpoint>>,
+    /// Who chose it, if that was not the cluster's own algorithm.
+    pub choice: Option<Choice>,
+}
+
+/// What another than the cluster's own algorithm chose.
+pub struct Choice {
+    /// Who.
+    pub by: Arc<str>,
+    /// Whether the last endpoint is its choice, and not the fallback's.
+    pub obeyed: bool,
+    /// How long choosing took, all attempts together.
+    pub time: Duration,
 }
 
 /// Sends a call to an endpoint of the cluster.
@@ -78,12 +92,24 @@ pub async fn send(
 ) -> Result<Reply, Error> {
     let mut tried: SmallVec<[usize; ATTEMPTS_MAX]> = SmallVec::new();
     loop {
-        let Some(index) = cluster.pick(call.key, &tried, deadlines.now()) else {
+        let chosen = match cluster.picker() {
+            None => cluster.pick(call.key, &tried, deadlines.now()),
+            // Boxed, so that others do not carry its state.
+            Some(picker) => {
+                Box::pin(ask(cluster, &**picker, &call, &tried, deadlines.now(), attempts)).await
+            }
+        };
+        let Some(index) = chosen else {
             return Err(Error::new(ErrorKind::Internal, "a cluster without endpoints"));
         };
         let endpoint = cluster.endpoint(index);
         attempts.endpoint = Some(Rc::clone(endpoint));
-        let error = match on_endpoint(cluster, endpoint, call, deadlines, attempts).await {
+        let began = cluster.measures().then(Instant::now);
+        let sent = on_endpoint(cluster, endpoint, call, deadlines, attempts).await;
+        if let Some(began) = began {
+            attempted(cluster, index, &sent, began, attempts);
+        }
+        let error = match sent {
             Ok(reply) => {
                 endpoint.reached();
                 return Ok(reply);
@@ -99,6 +125,54 @@ pub async fn send(
         if tried.len() == ATTEMPTS_MAX || tried.len() == cluster.endpoints().len() {
             return Err(error);
         }
+    }
+}
+
+/// Lets another than the cluster's own algorithm choose; what it must not choose,
+/// least-request does.
+async fn ask(
+    cluster: &LocalCluster,
+    picker: &dyn Picker,
+    call: &Call,
+    tried: &[usize],
+    now: u64,
+    attempts: &mut Attempts,
+) -> Option<usize> {
+    let began = Instant::now();
+    let candidates = cluster.candidates(tried, now, began);
+    let question =
+        Question { headers: &call.headers, authority: &call.authority, key: call.key, candidates };
+    let picked = picker.pick(question).await.filter(|index| cluster.has_untried(*index, tried));
+    let by = || Choice { by: Arc::clone(picker.name()), obeyed: false, time: Duration::ZERO };
+    let choice = attempts.choice.get_or_insert_with(by);
+    choice.obeyed = picked.is_some();
+    choice.time += began.elapsed();
+    picked.or_else(|| cluster.pick(call.key, tried, now))
+}
+
+/// Notes how long an attempt took, and tells who chose the endpoint.
+fn attempted(
+    cluster: &LocalCluster,
+    index: usize,
+    sent: &Result<Reply, Unsent>,
+    began: Instant,
+    attempts: &Attempts,
+) {
+    let now = Instant::now();
+    let time = now.saturating_duration_since(began);
+    let (status, error) = match sent {
+        Ok(reply) => (Some(reply.response.status().as_u16()), None),
+        Err(Unsent::Failed(error) | Unsent::Unreachable(error, _)) => (None, Some(error.kind)),
+    };
+    // An endpoint that fails at once is not fast.
+    if error.is_none_or(|kind| kind == ErrorKind::ResponseTimeout) {
+        cluster.endpoint(index).latency.observe(time, now);
+    }
+    if let Some(picker) = cluster.picker()
+        && attempts.choice.as_ref().is_some_and(|choice| choice.obeyed)
+    {
+        let error = error.map(ErrorKind::as_str);
+        picker.attempted(Attempted { index, status, error, time });
     }
 }
 

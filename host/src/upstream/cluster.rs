@@ -4,17 +4,19 @@ use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
 use thiserror::Error;
 use tokio::sync::Mutex;
 
+use super::balance::latency::Latency;
+use super::balance::picker::{Candidates, Picker};
 use super::balance::{Balancer, Table};
 use super::connection_pool::ConnectionPool;
 use super::tls::{self, ClientConfig, ServerName, TlsError};
-use crate::config::{self, UpstreamHost, UpstreamProtocol};
+use crate::config::{self, Balance, UpstreamHost, UpstreamProtocol};
 
 /// A cluster, built from its configuration; never written after that.
 pub struct Cluster {
@@ -179,14 +181,20 @@ pub struct LocalCluster {
     /// Its name; a copy for each worker, so that counting its holders touches no
     /// memory that another worker writes.
     pub name: Arc<str>,
+    /// Who chooses instead of `balancer`, as long as it does.
+    picker: Option<Rc<dyn Picker>>,
     balancer: Balancer,
-    endpoints: Vec<Rc<LocalEndpoint>>,
+    endpoints: Rc<[Rc<LocalEndpoint>]>,
 }
 
 /// An endpoint on one worker.
 pub struct LocalEndpoint {
     /// Where and how to reach it.
     pub target: Arc<Target>,
+    /// Its URL; a copy for each worker, as of the cluster's name.
+    pub url: Arc<str>,
+    /// How long it takes to answer; only of clusters that choose by it.
+    pub latency: Latency,
     /// Exchanges that it has not finished answering.
     pub in_flight: Cell<u32>,
     /// Connections that wait.
@@ -205,6 +213,8 @@ impl LocalCluster {
         let endpoint = |target: &Arc<Target>| {
             Rc::new(LocalEndpoint {
                 target: Arc::clone(target),
+                url: (*target.url).into(),
+                latency: Latency::default(),
                 in_flight: Cell::new(0),
                 pool: ConnectionPool::new(shared.config.idle_connections, shared.idle),
                 connecting: Mutex::default(),
@@ -214,22 +224,61 @@ impl LocalCluster {
         };
         Rc::new(Self {
             name: shared.config.name.as_str().into(),
+            picker: None,
             balancer: Balancer::new(Arc::clone(&shared.table), seed),
             endpoints: shared.endpoints.iter().map(endpoint).collect(),
             shared,
         })
     }
 
+    /// The same cluster, its endpoints with their connections and counts included,
+    /// with another one who chooses.
+    pub fn picked_by(&self, picker: Rc<dyn Picker>, seed: u64) -> Rc<Self> {
+        Rc::new(Self {
+            name: Arc::clone(&self.name),
+            picker: Some(picker),
+            balancer: Balancer::new(Arc::clone(&self.shared.table), seed),
+            endpoints: Rc::clone(&self.endpoints),
+            shared: Arc::clone(&self.shared),
+        })
+    }
+
+    /// Who chooses, if it is not the cluster's own algorithm.
+    pub fn picker(&self) -> Option<&Rc<dyn Picker>> {
+        self.picker.as_ref()
+    }
+
+    /// Whether somebody chooses by how long endpoints take.
+    pub(super) fn measures(&self) -> bool {
+        matches!(self.shared.config.balance, Balance::PeakEwma | Balance::Plugin { .. })
+    }
+
+    /// Whether an attempt can go there, wise or not.
+    pub(super) fn has_untried(&self, index: usize, tried: &[usize]) -> bool {
+        index < self.endpoints.len() && !tried.contains(&index)
+    }
+
+    /// The endpoints that the next attempt may go to.
+    pub(super) fn candidates<'a>(
+        &'a self,
+        tried: &'a [usize],
+        ticks: u64,
+        at: Instant,
+    ) -> Candidates<'a> {
+        Candidates::new(&self.endpoints, tried, ticks, at)
+    }
+
     /// An endpoint for the next attempt: not one of those `tried`, and one that is
     /// left alone only if there is no other.
     pub fn pick(&self, key: Option<u64>, tried: &[usize], now: u64) -> Option<usize> {
         let in_flight = |index: usize| self.endpoints[index].in_flight.get();
+        let at = matches!(self.shared.config.balance, Balance::PeakEwma).then(Instant::now);
+        let latency = |index: usize| at.map_or(0.0, |at| self.endpoints[index].latency.at(at));
         let untried = |index: usize| !tried.contains(&index);
-        let usable =
-            |index: usize| untried(index) && self.endpoints[index].avoided_until.get() <= now;
+        let usable = |index: usize| untried(index) && self.endpoints[index].is_up(now);
         self.balancer
-            .pick(key, in_flight, usable)
-            .or_else(|| self.balancer.pick(key, in_flight, untried))
+            .pick(key, in_flight, latency, usable)
+            .or_else(|| self.balancer.pick(key, in_flight, latency, untried))
     }
 
     /// The endpoint of that index.
@@ -252,6 +301,11 @@ impl LocalEndpoint {
         self.failures.set(failures);
         let seconds = 1u64 << failures.min(5).saturating_sub(1);
         self.avoided_until.set(now + seconds.min(30) * ticks_per_second);
+    }
+
+    /// Whether it is not left alone.
+    pub(super) fn is_up(&self, now: u64) -> bool {
+        self.avoided_until.get() <= now
     }
 
     /// Whether its connections are known to take many exchanges at once.

@@ -98,6 +98,8 @@ struct Methods<'a> {
     request_body: Option<Hook<'a>>,
     response_body: Option<Hook<'a>>,
     complete: Option<Hook<'a>>,
+    pick: Option<Hook<'a>>,
+    tick: Option<Hook<'a>>,
 }
 
 /// A hook's method, and whether it is compiled at all.
@@ -109,6 +111,9 @@ impl<'a> Methods<'a> {
         let (mut request, mut response, mut complete) = (None, None, None);
         let (mut request_body, mut response_body) = (None, None);
         let mut modes = Vec::new();
+        let (mut pick, mut tick) = (None, None);
+        // Called only beside another one, and the first of them.
+        let mut beside: Vec<(&syn::Ident, &str)> = Vec::new();
         for item in &block.items {
             match item {
                 ImplItem::Type(alias) if alias.ident == "Config" => config = Some(&alias.ty),
@@ -125,6 +130,10 @@ impl<'a> Methods<'a> {
                         "on_request_body" => request_body = Some(hook),
                         "on_response_body" => response_body = Some(hook),
                         "on_complete" => complete = Some(hook),
+                        "on_pick" => pick = Some(hook),
+                        "on_endpoints" | "on_attempt" => beside.push((name, "on_pick")),
+                        "on_tick" => tick = Some(hook),
+                        "tick_interval" => beside.push((name, "on_tick")),
                         _ => return Err(unknown_method(name)),
                     }
                 }
@@ -162,7 +171,14 @@ impl<'a> Methods<'a> {
                 ));
             }
         }
-        Ok(Self { config, request, response, request_body, response_body, complete })
+        for (name, other) in beside {
+            let there = if other == "on_pick" { &pick } else { &tick };
+            if there.is_none() {
+                let message = format!("`{name}` is not called without `{other}`: add that");
+                return Err(Error::new(name.span(), message));
+            }
+        }
+        Ok(Self { config, request, response, request_body, response_body, complete, pick, tick })
     }
 }
 
@@ -171,7 +187,8 @@ fn unknown_method(name: &syn::Ident) -> Error {
         name.span(),
         format!(
             "`{name}` is no hook: a plugin has `on_request`, `on_request_body`, `on_response`, \
-             `on_response_body` and `on_complete`, and beside them `new`, `subscription`, \
+             `on_response_body`, `on_complete`, `on_pick` (with `on_endpoints` and `on_attempt`) \
+             and `on_tick` (with `tick_interval`), and beside them `new`, `subscription`, \
              `request_body` and `response_body`"
         ),
     )
@@ -269,5 +286,59 @@ fn hooks(methods: &Methods<'_>) -> TokenStream {
             };
         }
     });
-    quote!(#request #request_body #response #response_body #complete)
+    let balance = methods.pick.as_ref().map(|hook| balance(hook, &bytes));
+    let tick = methods.tick.as_ref().map(tick);
+    quote!(#request #request_body #response #response_body #complete #balance #tick)
+}
+
+fn balance(Hook(name, cfg): &Hook<'_>, bytes: &TokenStream) -> TokenStream {
+    quote_spanned! { name.span() =>
+        #(#cfg)*
+        const _: () = {
+            use ::plugin_sdk::__private::balance;
+            impl balance::Guest for Exports {
+                fn asked() -> ::std::vec::Vec<::std::string::String> {
+                    SLOT.with(|slot| slot.asked())
+                }
+                fn on_endpoints(
+                    cluster: ::std::string::String,
+                    endpoints: ::std::vec::Vec<balance::Endpoint>,
+                ) {
+                    SLOT.with(|slot| slot.on_endpoints(&cluster, &endpoints))
+                }
+                fn pick(
+                    asked: #bytes,
+                    key: ::core::option::Option<u64>,
+                    loads: ::std::vec::Vec<balance::Load>,
+                ) -> ::core::option::Option<u32> {
+                    SLOT.with(|slot| slot.on_pick(asked, key, loads))
+                }
+                fn on_attempt(attempt: balance::Attempt) {
+                    SLOT.with(|slot| slot.on_attempt(&attempt))
+                }
+            }
+            ::plugin_sdk::__private::balance::export!(
+                Exports with_types_in ::plugin_sdk::__private::balance
+            );
+        };
+    }
+}
+
+fn tick(Hook(name, cfg): &Hook<'_>) -> TokenStream {
+    quote_spanned! { name.span() =>
+        #(#cfg)*
+        const _: () = {
+            impl ::plugin_sdk::__private::tick::Guest for Exports {
+                fn interval() -> u32 {
+                    SLOT.with(|slot| slot.tick_interval())
+                }
+                fn on_tick() {
+                    SLOT.with(|slot| slot.on_tick())
+                }
+            }
+            ::plugin_sdk::__private::tick::export!(
+                Exports with_types_in ::plugin_sdk::__private::tick
+            );
+        };
+    }
 }

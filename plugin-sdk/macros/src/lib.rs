@@ -9,7 +9,8 @@ use proc_macro::TokenStream;
 ///
 /// It goes on the `impl Plugin for …` block, leaves the block as it is, and in a
 /// Wasm build adds the exports of the component: `lifecycle`, and exactly those
-/// of `on_request`, `on_request_body`, `on_response`, `on_response_body` and `on_complete` that the block contains. A
+/// of `on_request`, `on_request_body`, `on_response`, `on_response_body`, `on_complete`,
+/// `on_pick` and `on_tick` that the block contains. A
 /// native build gets the block alone. A crate exports one plugin.
 ///
 /// It also embeds the plugin's manifest. A plugin with a configuration of its own

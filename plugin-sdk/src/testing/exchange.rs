@@ -26,6 +26,7 @@ pub struct Exchange {
     pub(super) http_version: String,
     pub(super) route: String,
     pub(super) cluster: Option<String>,
+    pub(super) endpoint: Option<String>,
     pub(super) request_id: String,
     pub(super) request: Lines,
     pub(super) response: Option<Answer>,
@@ -106,6 +107,7 @@ impl Exchange {
             http_version: "HTTP/1.1".to_owned(),
             route: "test".to_owned(),
             cluster: None,
+            endpoint: None,
             request_id: "test-request".to_owned(),
             request: Lines::new(),
             response: None,
@@ -205,6 +207,13 @@ impl Exchange {
     #[must_use]
     pub fn to_cluster(mut self, name: impl Into<String>) -> Self {
         self.cluster = Some(name.into());
+        self
+    }
+
+    /// The endpoint that answered has this URL.
+    #[must_use]
+    pub fn from_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = Some(url.into());
         self
     }
 

@@ -78,6 +78,9 @@ pub(crate) mod exchange {
     pub(crate) fn cluster() -> Option<String> {
         pull(|e| e.cluster.clone())
     }
+    pub(crate) fn endpoint() -> Option<String> {
+        pull(|e| e.endpoint.clone())
+    }
     pub(crate) fn request_header(name: &str) -> Option<Vec<u8>> {
         pull(|e| joined(&e.request, name))
     }

@@ -3,7 +3,7 @@ use serde::Deserialize;
 use super::*;
 use crate::exchange::{self, Visible};
 use crate::http;
-use crate::{Flow, NoConfig, Reply, Request, Response, Result};
+use crate::{Endpoint, Flow, NoConfig, Pick, Reply, Request, Response, Result};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -247,4 +247,78 @@ fn requests_fail_as_the_script_says() {
     let mut illegal = Exchange::get("/").header("host", "a").http_answer(Err(http::Error::Busy));
     assert!(failed(&mut illegal).contains("not one"));
     assert!(illegal.http_requests().is_empty());
+}
+
+/// Picks what the field or the key says, and counts what it is told.
+struct Balancer {
+    told: Vec<String>,
+    ticks: u32,
+}
+
+impl Plugin for Balancer {
+    type Config = NoConfig;
+
+    fn new(_: NoConfig) -> Result<Self> {
+        Ok(Self { told: Vec::new(), ticks: 0 })
+    }
+
+    fn subscription(&self) -> Subscription {
+        Subscription::new().pick_header("X-Endpoint")
+    }
+
+    fn on_endpoints(&mut self, cluster: &str, endpoints: &[Endpoint]) {
+        let all: Vec<String> =
+            endpoints.iter().map(|e| format!("{}={}*{}", e.id, e.url, e.weight)).collect();
+        self.told.push(format!("{cluster}: {}", all.join(" ")));
+    }
+
+    fn on_pick(&mut self, pick: &Pick) -> Option<u32> {
+        assert_eq!(exchange::method(), "", "there is no exchange to read");
+        match pick.header_str("x-endpoint") {
+            Some(id) => id.parse().ok(),
+            None => pick.key().and_then(|key| u32::try_from(key).ok()),
+        }
+    }
+
+    fn on_attempt(&mut self, attempt: &Attempt) {
+        self.told.push(format!("{} {:?}", attempt.endpoint, attempt.status));
+    }
+
+    fn on_tick(&mut self) {
+        self.ticks += 1;
+    }
+
+    fn tick_interval(&self) -> std::time::Duration {
+        std::time::Duration::from_micros(1_500_900)
+    }
+}
+
+#[test]
+fn a_pick_goes_by_what_was_asked_for_and_is_one_that_is_offered() {
+    let plugin = Loaded::<Balancer>::new("{}").expect("nothing to configure");
+    assert_eq!(plugin.subscription().pick_headers(), ["x-endpoint"]);
+    let cluster = Cluster::new("app", ["http://a", "http://b"]).weight(1, 3);
+    plugin.on_endpoints(&cluster);
+    let wants = |id: &str| Exchange::get("/").header("x-endpoint", id);
+
+    assert_eq!(plugin.on_pick(&wants("1"), &cluster), Ok(Some(1)));
+    assert_eq!(plugin.on_pick(&wants("none"), &cluster), Ok(None));
+    assert_eq!(plugin.on_pick(&Exchange::get("/"), &cluster), Ok(None));
+    assert_eq!(plugin.on_pick(&Exchange::get("/"), &cluster.clone().key(1)), Ok(Some(1)));
+    assert!(plugin.on_pick(&wants("2"), &cluster).is_err(), "there is none of that number");
+    assert!(plugin.on_pick(&wants("1"), &cluster.without(1)).is_err(), "it is not offered");
+
+    let attempt = Attempt { endpoint: 1, status: Some(503), error: None, duration_us: 7 };
+    plugin.on_attempt(&attempt);
+    let told = plugin.plugin(|plugin| plugin.told.clone());
+    assert_eq!(told, ["app: 0=http://a*1 1=http://b*3", "1 Some(503)"]);
+}
+
+#[test]
+fn a_plugin_is_called_by_time() {
+    let plugin = Loaded::<Balancer>::new("{}").expect("nothing to configure");
+    plugin.on_tick();
+    plugin.on_tick();
+    assert_eq!(plugin.plugin(|plugin| plugin.ticks), 2);
+    assert_eq!(plugin.tick_interval(), std::time::Duration::from_millis(1_500));
 }

@@ -294,6 +294,23 @@ nested = {{ f = 1.5, t = true }}
 }
 
 #[test]
+fn a_plugin_balances_a_cluster() {
+    let cluster = |more: &str| {
+        let loaded = good(&format!(
+            "{LEAST}[plugin.sticky]\nsource = \"auth.wasm\"\n[plugin.other]\nsource = \"auth.wasm\"\n\
+             [cluster.b]\nendpoints = [\"http://b\"]\nbalance = \"plugin:sticky\"\n{more}"
+        ));
+        let balancing: Vec<bool> =
+            loaded.config.plugins.values().map(|plugin| plugin.balances).collect();
+        assert_eq!(balancing, [false, true], "it has to have the hook, the other need not");
+        loaded.config.clusters.last().expect("two clusters").clone()
+    };
+    let by = |hash| Balance::Plugin { name: "sticky".to_owned(), hash };
+    assert_eq!(cluster("").balance, by(None));
+    assert_eq!(cluster("hash = \"path\"\n").balance, by(Some(HashKey::Path)));
+}
+
+#[test]
 fn doubts_are_warnings() {
     assert_eq!(
         warnings(&format!(
@@ -301,7 +318,6 @@ fn doubts_are_warnings() {
         )),
         [
             "10:10 `route.method`: `GTE` is not a common method (did you mean `GET`?)",
-            "11:9 no route uses the plugin `p`",
             "13:10 no route sends to the cluster `b`",
             "14:26 `http://b:80` is in `cluster.b.endpoints` twice (give it a weight instead: { url = \"…\", weight = 2 })",
             "15:6 `cluster.b.ca` has no effect: no endpoint is https://",

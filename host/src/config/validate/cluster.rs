@@ -1,11 +1,12 @@
 //! `[cluster.NAME]`
 
-use super::timeout;
+use super::{plugin, timeout};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::document::{Table, Value};
 use crate::config::endpoint;
 use crate::config::place::{Place, Places};
 use crate::config::scalar::{self, Invalid};
+use crate::config::suggest;
 use crate::config::{Balance, Cluster, Endpoint, HashKey, Timeouts, UpstreamProtocol};
 
 /// What is known of a cluster, even when it is wrong.
@@ -18,6 +19,7 @@ pub(super) struct Named {
 pub(super) fn clusters(
     root: &mut Table<'_>,
     timeouts: &Timeouts,
+    plugins: &plugin::Named,
     places: &mut Places,
 ) -> Vec<Named> {
     let Some(table) = root.table("cluster") else {
@@ -29,7 +31,7 @@ pub(super) fn clusters(
         let named = scalar::name(name).map_err(|invalid| good.invalid(invalid)).is_ok();
         places.insert(Place::Cluster(name.to_owned()), span);
         let table = value.table(&format!("[cluster.{name}]"));
-        let cluster = table.and_then(|table| cluster(name, table, timeouts, places));
+        let cluster = table.and_then(|table| cluster(name, table, timeouts, plugins, places));
         Named { name: name.to_owned(), cluster: cluster.filter(|_| named) }
     });
     clusters.collect()
@@ -39,6 +41,7 @@ fn cluster(
     name: &str,
     mut table: Table<'_>,
     timeouts: &Timeouts,
+    plugins: &plugin::Named,
     places: &mut Places,
 ) -> Option<Cluster> {
     let endpoints = table
@@ -47,7 +50,7 @@ fn cluster(
     let mut cluster = Cluster::with_defaults(name, endpoints.unwrap_or_default(), timeouts);
     let hash = table.get("hash");
     if let Some(value) = table.get("balance") {
-        cluster.balance = balance(&value, hash).unwrap_or(Balance::RoundRobin);
+        cluster.balance = balance(&value, hash, plugins).unwrap_or(Balance::RoundRobin);
     } else if let Some(hash) = hash {
         hash.invalid(hash_without_balance());
     }
@@ -123,14 +126,12 @@ fn endpoint(value: &Value<'_>) -> Option<Endpoint> {
     Some(Endpoint { weight, ..endpoint })
 }
 
-fn balance(value: &Value<'_>, hash: Option<Value<'_>>) -> Option<Balance> {
+fn balance(value: &Value<'_>, hash: Option<Value<'_>>, plugins: &plugin::Named) -> Option<Balance> {
     let text = value.text("a string")?;
-    if text == "peak-ewma" || text.starts_with("plugin:") {
-        value.invalid(
-            Invalid::new(format!("`{}` is not available in this version", text.escape_debug()))
-                .help("available: \"round-robin\", \"least-request\", \"random\", \"hash\""),
-        );
-        return None;
+    if let Some(name) = text.strip_prefix("plugin:") {
+        let hash = hash.map(|hash| hash.parse("a string", endpoint::hash_key));
+        by_plugin(value, name, plugins)?;
+        return Some(Balance::Plugin { name: name.to_owned(), hash: hash.flatten() });
     }
     // What to hash is not known yet.
     let hashed = Balance::Hash(HashKey::ClientAddress);
@@ -139,6 +140,9 @@ fn balance(value: &Value<'_>, hash: Option<Value<'_>>) -> Option<Balance> {
         ("least-request", Balance::LeastRequest),
         ("random", Balance::Random),
         ("hash", hashed.clone()),
+        ("peak-ewma", Balance::PeakEwma),
+        // Only for the list of words: there is no plugin of that name.
+        ("plugin:NAME", Balance::RoundRobin),
     ])?;
     match (choice == hashed, hash) {
         (true, Some(hash)) => hash.parse("a string", endpoint::hash_key).map(Balance::Hash),
@@ -156,7 +160,23 @@ fn balance(value: &Value<'_>, hash: Option<Value<'_>>) -> Option<Balance> {
     }
 }
 
+/// Whether the plugin has the hook is seen when it is loaded.
+fn by_plugin(value: &Value<'_>, name: &str, plugins: &plugin::Named) -> Option<()> {
+    if plugins.contains_key(name) {
+        return Some(());
+    }
+    let names = plugins.keys().map(String::as_str);
+    value.invalid(
+        Invalid::new(format!("there is no plugin `{}`", name.escape_debug())).help(suggest::help(
+            name,
+            "plugins in this file",
+            names,
+        )),
+    );
+    None
+}
+
 fn hash_without_balance() -> Invalid {
-    Invalid::new("this has no effect unless `balance = \"hash\"`")
+    Invalid::new("this has no effect unless `balance` is \"hash\" or \"plugin:NAME\"")
         .help("add `balance = \"hash\"`, or remove `hash`")
 }

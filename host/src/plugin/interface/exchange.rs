@@ -52,6 +52,10 @@ impl Host for HostState {
         self.exchange.as_ref()?.cluster.as_deref().map(str::to_owned)
     }
 
+    fn endpoint(&mut self) -> Option<String> {
+        self.exchange.as_ref()?.endpoint.as_deref().map(str::to_owned)
+    }
+
     fn request_header(&mut self, name: String) -> Option<Vec<u8>> {
         let exchange = self.exchange.as_ref()?;
         if name.eq_ignore_ascii_case("host") {

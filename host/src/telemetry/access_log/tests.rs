@@ -59,6 +59,7 @@ fn members_have_their_names_and_their_order() {
             response: None,
             request_body: None,
             response_body: None,
+            balance: None,
             time: Duration::from_nanos(1_250),
         },
         PluginEntry {
@@ -67,6 +68,7 @@ fn members_have_their_names_and_their_order() {
             response: Some("continue"),
             request_body: None,
             response_body: None,
+            balance: Some("pick"),
             time: Duration::from_micros(30),
         },
     ];
@@ -106,7 +108,7 @@ fn members_have_their_names_and_their_order() {
         r#""endpoint":"http://10.0.0.1:80","status":502,"bytes_in":1,"bytes_out":2,"#,
         r#""duration_us":12,"upstream_us":3,"attempts":2,"#,
         r#""plugins":[{"name":"waf","request":"continue","us":1.2},"#,
-        r#"{"name":"auth","request":"respond","response":"continue","us":30.0}],"#,
+        r#"{"name":"auth","request":"respond","response":"continue","balance":"pick","us":30.0}],"#,
         r#""annotations":{"waf":{"rule":"942100","score":"5"},"auth":{"user":"ann"}},"#,
         r#""error":{"kind":"connect","side":"upstream","detail":"connection refused"}}"#,
         "\n"
@@ -173,6 +175,7 @@ proptest! {
             response: Some(&words[2]),
             request_body: None,
             response_body: None,
+            balance: Some(&words[3]),
             time: Duration::from_micros(plugin_us.into()),
         };
         let annotation = Annotation { plugin: &words[3], key: &words[4], value: &words[5] };
@@ -214,6 +217,7 @@ proptest! {
                 "name": words[0],
                 "request": words[1],
                 "response": words[2],
+                "balance": words[3],
                 "us": f64::from(plugin_us),
             }],
             "annotations": { &words[3]: { &words[4]: words[5] } },

@@ -19,13 +19,8 @@ pub(super) fn pick(
     in_flight: impl Fn(usize) -> u32,
     usable: impl Fn(usize) -> bool,
 ) -> Option<usize> {
-    let first = weighted.pick(weights, random, &usable)?;
-    let second = (0..DRAWS)
-        .filter_map(|_| weighted.draw(random))
-        .find(|drawn| *drawn != first && usable(*drawn));
-    let Some(second) = second else {
-        return Some(first);
-    };
+    let (first, second) = draw_two(weighted, weights, random, usable)?;
+    let Some(second) = second else { return Some(first) };
     let (first_load, second_load) = (in_flight(first), in_flight(second));
     // Without load there is nothing to compare, and the draw by weight stands;
     // else an idle cluster would never use its lighter endpoints.
@@ -35,4 +30,18 @@ pub(super) fn pick(
     // (in flight + this one) / weight, multiplied out.
     let cost = |load: u32, other: usize| (u64::from(load) + 1) * u64::from(weights[other]);
     Some(if cost(first_load, second) <= cost(second_load, first) { first } else { second })
+}
+
+/// A usable endpoint, and another one if it is found.
+pub(super) fn draw_two(
+    weighted: &Weighted,
+    weights: &[u32],
+    random: &Generator,
+    usable: impl Fn(usize) -> bool,
+) -> Option<(usize, Option<usize>)> {
+    let first = weighted.pick(weights, random, &usable)?;
+    let second = (0..DRAWS)
+        .filter_map(|_| weighted.draw(random))
+        .find(|drawn| *drawn != first && usable(*drawn));
+    Some((first, second))
 }

@@ -25,12 +25,13 @@ fn balancer(kind: &Balance, weights: &[u32], seed: u64) -> Balancer {
     Balancer::new(Arc::new(Table::new(kind, &endpoints(weights))), seed)
 }
 
-fn kinds() -> [Balance; 4] {
+fn kinds() -> [Balance; 5] {
     [
         Balance::RoundRobin,
         Balance::LeastRequest,
         Balance::Random,
         Balance::Hash(HashKey::ClientAddress),
+        Balance::PeakEwma,
     ]
 }
 
@@ -43,8 +44,9 @@ fn shares(
 ) -> Vec<u64> {
     let mut counts = vec![0; endpoints];
     for exchange in 0..picks {
-        let picked =
-            balancer.pick(Some(key_of(exchange)), |_| 0, &usable).expect("some are usable");
+        let picked = balancer
+            .pick(Some(key_of(exchange)), |_| 0, |_| 0.0, &usable)
+            .expect("some are usable");
         counts[picked] += 1;
     }
     counts
@@ -106,7 +108,7 @@ proptest! {
         let weights: Vec<u32> = members.iter().map(|(weight, ..)| *weight).collect();
         let balancer = balancer(&kind, &weights, seed);
         for key in keys {
-            let picked = balancer.pick(key, |index| members[index].2, |index| members[index].1);
+            let picked = balancer.pick(key, |index| members[index].2, |_| 0.0, |index| members[index].1);
             match picked {
                 Some(index) => prop_assert!(members[index].1),
                 None => prop_assert!(members.iter().all(|(_, usable, _)| !usable)),
@@ -122,7 +124,8 @@ fn the_only_usable_endpoint_is_found_however_light_it_is() {
         weights[100] = 1;
         let balancer = balancer(&kind, &weights, 3);
         for exchange in 0..1_000 {
-            let picked = balancer.pick(Some(key_of(exchange)), |_| 9, |index| index == 100);
+            let picked =
+                balancer.pick(Some(key_of(exchange)), |_| 9, |_| 0.0, |index| index == 100);
             assert_eq!(picked, Some(100), "{kind:?}");
         }
     }
@@ -138,8 +141,9 @@ fn excess(kind: &Balance, weights: &[u32], exchanges: u32) -> f64 {
     let balancer = balancer(kind, weights, 4);
     let in_flight: Vec<Cell<u32>> = weights.iter().map(|_| Cell::new(0)).collect();
     for _ in 0..exchanges {
-        let picked =
-            balancer.pick(None, |index| in_flight[index].get(), |_| true).expect("all are usable");
+        let picked = balancer
+            .pick(None, |index| in_flight[index].get(), |_| 0.0, |_| true)
+            .expect("all are usable");
         in_flight[picked].set(in_flight[picked].get() + 1);
     }
     let due = f64::from(exchanges) / f64::from(weights.iter().sum::<u32>());
@@ -171,7 +175,8 @@ fn load_is_spread_by_weight() {
 #[test]
 fn a_busy_endpoint_is_passed_over() {
     let balancer = balancer(&Balance::LeastRequest, &[1, 1], 5);
-    let picks = (0..1_000).filter_map(|_| balancer.pick(None, |index| [9, 0][index], |_| true));
+    let picks =
+        (0..1_000).filter_map(|_| balancer.pick(None, |index| [9, 0][index], |_| 0.0, |_| true));
     // Only when eight draws for a second endpoint all give the first.
     assert!(picks.filter(|index| *index == 0).count() < 20);
 }
@@ -181,7 +186,9 @@ fn workers_do_not_choose_in_step() {
     for kind in [Balance::RoundRobin, Balance::Random, Balance::LeastRequest] {
         let table = Arc::new(Table::new(&kind, &endpoints(&[1; 16])));
         let mut first: Vec<_> = (0..64)
-            .filter_map(|seed| Balancer::new(table.clone(), seed).pick(None, |_| 0, |_| true))
+            .filter_map(|seed| {
+                Balancer::new(table.clone(), seed).pick(None, |_| 0, |_| 0.0, |_| true)
+            })
             .collect();
         first.sort_unstable();
         first.dedup();
@@ -195,9 +202,10 @@ fn a_key_goes_to_one_endpoint_in_every_worker() {
     let workers = [1, 2].map(|seed| Balancer::new(table.clone(), seed));
     for number in 0..1_000 {
         let key = Some(key_of(number));
-        let [a, b] = workers.each_ref().map(|worker| worker.pick(key, |_| 0, |_| true));
+        let [a, b] = workers.each_ref().map(|worker| worker.pick(key, |_| 0, |_| 0.0, |_| true));
         assert_eq!(a, b);
-        let [a, b] = workers.each_ref().map(|worker| worker.pick(key, |_| 0, |index| index > 1));
+        let [a, b] =
+            workers.each_ref().map(|worker| worker.pick(key, |_| 0, |_| 0.0, |index| index > 1));
         assert_eq!(a, b);
     }
 }
@@ -207,8 +215,8 @@ fn only_the_keys_of_an_unusable_endpoint_move() {
     let balancer = balancer(&Balance::Hash(HashKey::Path), &[1; 10], 6);
     for number in 0..10_000 {
         let key = Some(key_of(number));
-        let before = balancer.pick(key, |_| 0, |_| true);
-        let after = balancer.pick(key, |_| 0, |index| index != 3);
+        let before = balancer.pick(key, |_| 0, |_| 0.0, |_| true);
+        let after = balancer.pick(key, |_| 0, |_| 0.0, |index| index != 3);
         assert!(before == after || before == Some(3));
     }
 }
@@ -217,4 +225,49 @@ fn only_the_keys_of_an_unusable_endpoint_move() {
 fn keys_stay_the_same_across_releases() {
     assert_eq!(hash_key(b""), 232_177_599_295_442_350);
     assert_eq!(hash_key(b"203.0.113.7"), 1_290_302_988_856_212_530);
+}
+
+#[test]
+fn of_two_the_one_that_answers_sooner_is_picked() {
+    // Of n endpoints the one that k are faster than is in 2 (n - 1 - k) of the n (n - 1)
+    // ordered pairs together with a slower one.
+    const LATENCIES: [f64; 5] = [1_000.0, 2_000.0, 3_000.0, 50_000.0, 900_000.0];
+    let balancer = balancer(&Balance::PeakEwma, &[1; 5], 7);
+    let mut counts = vec![0; 5];
+    for _ in 0..100_000 {
+        let picked = balancer.pick(None, |_| 0, |index| LATENCIES[index], |_| true);
+        counts[picked.expect("all are usable")] += 1;
+    }
+    let misfit = misfit(&counts, &[4, 3, 2, 1, 0]);
+    assert!(misfit < 4.0, "{misfit} {counts:?}");
+    // Only when eight draws for a second endpoint all give the first.
+    assert!(counts[4] < 10, "{counts:?}");
+}
+
+#[test]
+fn what_is_in_flight_levels_out_at_the_reciprocal_of_the_latency() {
+    const LATENCIES: [f64; 4] = [1_000.0, 2_000.0, 4_000.0, 8_000.0];
+    let balancer = balancer(&Balance::PeakEwma, &[1; 4], 8);
+    let in_flight: [Cell<u32>; 4] = Default::default();
+    for _ in 0..15_000 {
+        let load = |index: usize| in_flight[index].get();
+        let picked = balancer.pick(None, load, |index| LATENCIES[index], |_| true);
+        let picked = &in_flight[picked.expect("all are usable")];
+        picked.set(picked.get() + 1);
+    }
+    let counts = in_flight.each_ref().map(Cell::get);
+    for (count, due) in counts.iter().zip([8_000, 4_000, 2_000, 1_000_u32]) {
+        assert!(count.abs_diff(due) < due / 10, "{counts:?}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_has_never_answered_gets_one_exchange() {
+    let balancer = balancer(&Balance::PeakEwma, &[1, 1], 9);
+    let latency = |index: usize| [5_000.0, 0.0][index];
+    let first = balancer.pick(None, |_| 0, latency, |_| true);
+    assert_eq!(first, Some(1), "it costs nothing so far as anybody knows");
+    let later = (0..1_000).filter_map(|_| balancer.pick(None, |i| [0, 1][i], latency, |_| true));
+    // Only when eight draws for a second endpoint all give the first.
+    assert!(later.filter(|index| *index == 1).count() < 20);
 }

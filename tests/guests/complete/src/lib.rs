@@ -13,13 +13,17 @@ impl Plugin for Complete {
     }
 
     fn on_complete(&mut self, outcome: &Outcome) {
-        let Outcome { status, bytes_in, bytes_out, error, .. } = outcome;
+        let Outcome { status, bytes_in, bytes_out, duration, upstream, error } = outcome;
+        // The whole takes longer than a part of it.
+        let timed = !duration.is_zero() && upstream.is_none_or(|part| part <= *duration);
         log::info!(
-            "complete target={} status={} in={bytes_in} out={bytes_out} upstream={} error={}",
+            "complete target={} status={} in={bytes_in} out={bytes_out} upstream={} error={} \
+             endpoint={} timed={timed}",
             exchange::target(),
             status.unwrap_or(0),
-            outcome.upstream.is_some(),
+            upstream.is_some(),
             error.as_deref().unwrap_or("-"),
+            exchange::endpoint().as_deref().unwrap_or("-"),
         );
     }
 }
