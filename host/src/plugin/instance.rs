@@ -352,7 +352,7 @@ impl Instance {
     where
         (D,): ComponentNamedList + Lift,
     {
-        let Some(exports) = exports else { return (exchange, Err(not_exported())) };
+        let Some(exports) = exports else { return (exchange, Err(Crash::not_exported())) };
         // Looked up for each call, so that the octets need not be owned by it: that
         // is a fraction of what copying a piece would cost.
         let function: TypedFunc<(&[u8], BodyPart), (D,)> =
