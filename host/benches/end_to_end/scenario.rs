@@ -42,7 +42,7 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Row>> {
     })
 }
 
-const SCENARIOS: [(Choice, &str); 13] = [
+const SCENARIOS: [(Choice, &str); 14] = [
     (Choice::Http1, "http1"),
     (Choice::Http1Chain, "http1-chain"),
     (Choice::Isolation, "isolation"),
