@@ -116,6 +116,11 @@ impl Bench {
         let mut spec = config::Plugin::with_defaults(name, PluginSource::File(file));
         spec.config = config;
         spec.capabilities.matcher = true;
+        // What a guest does not import costs it nothing.
+        spec.capabilities.counter = Some(Default::default());
+        spec.capabilities.kv = Some(Default::default());
+        spec.capabilities.metrics = Some(Default::default());
+        spec.capabilities.rate_limit = Some(Default::default());
         match self.runtime.block_on(self.registry.load(&spec)) {
             Outcome::Loaded(plugin) | Outcome::Unchanged(plugin) => plugin,
             Outcome::Rejected { error, .. } => panic!("{guest}: {error}"),
@@ -140,6 +145,7 @@ fn calls(criterion: &mut Criterion) {
     let asks = |count: usize| serde_json::json!({ "fields": names(count) });
     let matching = |act: &str, subject: &str| serde_json::json!({ "regexes": patterns::FIFTY, "subject": subject, "act": act });
     let header = "request:user-agent";
+    let keeps = |what: &str| serde_json::json!({ "what": what });
     let plugins = [
         ("call/noop", bench.load("noop", "noop", serde_json::json!({}))),
         ("call/1_field", bench.load("one", "asks", asks(1))),
@@ -150,6 +156,12 @@ fn calls(criterion: &mut Criterion) {
         ("matcher_50/hook/header_all", bench.load("m2", "matcher", matching("matches", header))),
         ("matcher_50/hook/path", bench.load("m3", "matcher", matching("is-match", "path"))),
         ("sha256_1kib/in_guest", bench.load("guest", "crypto", act("hash-in-guest"))),
+        // What `kv.get`, `counter.add` and `rate-limit.check` cost is what these take
+        // more than the first.
+        ("call/keeps_none", bench.load("none", "keeps", keeps("none"))),
+        ("call/keeps_kv", bench.load("kv", "keeps", keeps("kv"))),
+        ("call/keeps_counter", bench.load("counter", "keeps", keeps("counter"))),
+        ("call/keeps_rate_limit", bench.load("limit", "keeps", keeps("rate-limit"))),
     ];
     patterns::native(criterion, FIELDS[0].1, "/index.html");
     for (name, plugin) in plugins {

@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-pub use capability::{Capabilities, CounterQuota, Secrets};
+pub use capability::{Capabilities, CounterQuota, KvQuota, MetricsQuota, RateLimitQuota, Secrets};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use http_grant::{Destination, HttpGrant};
 pub use load::{Loaded, Loader, load, parse, sidecar};
@@ -61,6 +61,8 @@ pub struct Config {
     pub plugin_dir: Option<PathBuf>,
     /// Where compiled plugins are kept; none = the user's cache folder.
     pub cache_dir: Option<PathBuf>,
+    /// Where what plugins keep survives a restart; none = in memory alone.
+    pub store: Option<Store>,
     /// How long exchanges in flight may go on after SIGTERM.
     pub drain_timeout: Duration,
     /// Addresses whose `Forwarded` and `X-Forwarded-*` are believed.
@@ -296,6 +298,13 @@ pub enum UpstreamHost {
     Endpoint,
     /// Anything else: this.
     Fixed(String),
+}
+
+/// `[store]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The file.
+    pub path: PathBuf,
 }
 
 /// `[plugin.NAME]`, or the `NAME.toml` beside a plugin in the plugin directory.

@@ -12,6 +12,8 @@
 //!
 //! Only this module names wasmtime.
 
+// What a plugin has cost so far.
+pub mod account;
 // A body on its way through the plugins that want to see it.
 pub mod body;
 // The bytes of a component, checked, compiled and linked.

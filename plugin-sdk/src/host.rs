@@ -2,10 +2,12 @@
 
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use crate::testing::host::{
-    annotate, body, connection, counter, crypto, exchange, http, log, matcher, secrets,
+    annotate, body, connection, counter, crypto, exchange, http, kv, log, matcher, metrics,
+    rate_limit, secrets,
 };
 
 #[cfg(target_family = "wasm")]
 pub(crate) use crate::bindings::imports::wasmgate::plugin::{
-    annotate, body, connection, counter, crypto, exchange, http, log, matcher, secrets,
+    annotate, body, connection, counter, crypto, exchange, http, kv, log, matcher, metrics,
+    rate_limit, secrets,
 };

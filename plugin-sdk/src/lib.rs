@@ -67,8 +67,8 @@
 //! The exchange ([`Request`], [`Response`], [`exchange`]), its bodies ([`body`]),
 //! facts about the connection ([`connection`]), native cryptography ([`crypto`]),
 //! the log ([`log`]), clocks and random numbers of the standard library; and, where
-//! the operator grants them, numbers that outlive an instance ([`counter`]),
-//! requests to other hosts ([`http`]), sets of patterns ([`matcher`]) and secrets
+//! the operator grants them, values, numbers and limits that outlive an instance
+//! ([`kv`], [`counter`], [`rate_limit`]), metrics of its own ([`metrics`]), requests to other hosts ([`http`]), sets of patterns ([`matcher`]) and secrets
 //! ([`secrets`]). Standard output becomes log lines; the environment is empty;
 //! sockets refuse.
 
@@ -90,9 +90,12 @@ mod export;
 pub mod field;
 mod host;
 pub mod http;
+pub mod kv;
 pub mod log;
 pub mod matcher;
+pub mod metrics;
 mod plugin;
+pub mod rate_limit;
 mod reply;
 mod request;
 mod response;

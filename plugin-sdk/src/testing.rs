@@ -36,9 +36,15 @@
 //! assert_eq!(closed.status(), Some(403));
 //! # Ok::<(), String>(())
 //! ```
+//!
+//! What a plugin keeps in the host (`kv`, `counter`, `rate_limit`, `metrics`) is
+//! kept for the test's thread, as if there were one plugin; a test reads it with the
+//! plugin's own functions, or with [`measured`]. [`clock::advance`] lets time pass
+//! for it.
 
 mod apply;
 mod body;
+pub mod clock;
 mod cluster;
 mod exchange;
 pub(crate) mod host;
@@ -47,6 +53,7 @@ pub use body::Passed;
 pub use cluster::Cluster;
 pub use exchange::Exchange;
 use exchange::Phase;
+pub use host::metrics::{Measured, measured};
 pub use host::secrets::grant_secret;
 
 use crate::bindings::{complete, request, response};

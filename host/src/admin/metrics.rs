@@ -3,13 +3,24 @@
 //! Counters live with those who count; here they are only gathered, anew for each
 //! reader.
 
+// What plugins have cost.
+mod cost;
+// What plugins count themselves.
+mod of_plugins;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use cost::Cost;
+use of_plugins::OfPlugins;
+
 use crate::exchange::ErrorKind;
+use crate::plugin::store::{Counts, Store};
 use crate::telemetry::metrics::{Counter as Source, Counters};
 use crate::telemetry::status::Status;
 
@@ -23,6 +34,9 @@ pub(super) fn render(status: &Status) -> String {
     connections(ours, status.counters());
     plugins(ours, status);
     snapshots(ours, status);
+    if let Some(counts) = status.store().as_deref().and_then(Store::counts) {
+        store(ours, counts);
+    }
     if let Some(dropped) = status.dropped_log_lines() {
         counter(ours, "access_log_dropped", "Lines of the access log that were lost", dropped);
     }
@@ -30,6 +44,7 @@ pub(super) fn render(status: &Status) -> String {
         // The name that all programs use, hence without our prefix.
         gauge(&mut registry, "process_resident_memory_bytes", "Memory in use", bytes);
     }
+    registry.register_collector(Box::new(OfPlugins::gather(status)));
     let mut out = String::new();
     // Only writing can fail, and writing to a string cannot.
     let _ = text::encode(&mut out, &registry);
@@ -97,18 +112,34 @@ fn plugins(registry: &mut Registry, status: &Status) {
     let failures = Family::<Name, Counter>::default();
     let fallbacks = Family::<Name, Counter>::default();
     let stopped = Family::<Name, Gauge>::default();
-    for (plugin, (failed, is_stopped)) in status.plugin_failures() {
+    let mut cost = Cost::default();
+    for (plugin, (record, is_stopped)) in status.plugin_records() {
         let name = Name { plugin };
-        crashes.get_or_create(&name).inc_by(failed.crashes);
-        failures.get_or_create(&name).inc_by(failed.failures);
-        fallbacks.get_or_create(&name).inc_by(failed.fallbacks);
+        cost.add(&name, &record);
+        crashes.get_or_create(&name).inc_by(record.crashes);
+        failures.get_or_create(&name).inc_by(record.failures);
+        fallbacks.get_or_create(&name).inc_by(record.fallbacks);
         stopped.get_or_create(&name).set(is_stopped.into());
     }
+    let dropped = Family::<Name, Counter>::default();
+    for plugin in status.plugins().iter().filter_map(|status| status.plugin.as_ref()) {
+        let settings = &plugin.settings;
+        let counter = dropped.get_or_create(&Name { plugin: settings.name.to_string() });
+        // Over all versions and configurations of the plugin.
+        let more = settings.services.metrics.dropped().saturating_sub(counter.get());
+        counter.inc_by(more);
+    }
+    registry.register(
+        "plugin_series_dropped",
+        "What plugins could not count, since it would have been one series too many",
+        dropped,
+    );
     registry.register(
         "plugin_crashes",
         "Instances that trapped or ran out of time or memory",
         crashes,
     );
+    cost.register(registry);
     registry.register(
         "plugin_failures",
         "Hooks that said they failed, or asked for something illegal",
@@ -139,6 +170,16 @@ fn snapshots(registry: &mut Registry, status: &Status) {
         totals.refused,
     );
     gauge(registry, "snapshot", "Number of the snapshot that serves", totals.snapshots);
+}
+
+fn store(registry: &mut Registry, counts: &Counts) {
+    let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let writes = read(&counts.written);
+    counter(registry, "store_writes", "Values written to the store, or removed", writes);
+    let failures = read(&counts.failures);
+    counter(registry, "store_failures", "Batches that the store could not take", failures);
+    let skipped = read(&counts.skipped);
+    counter(registry, "store_skipped", "Changes that the store was too slow for", skipped);
 }
 
 fn counter(registry: &mut Registry, name: &str, help: &str, value: u64) {

@@ -5,8 +5,9 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::plugin::artifact;
+use crate::plugin::registry::Plugin;
 use crate::telemetry::access_log::Clock;
-use crate::telemetry::status::{PluginState, PluginStatus, Status};
+use crate::telemetry::status::{self, PluginState, PluginStatus, Status};
 
 #[derive(Serialize)]
 struct Entry {
@@ -28,7 +29,15 @@ struct Serving {
     hooks: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     loaded_at: Option<String>,
+    calls: u64,
+    /// Of all calls, estimated from those that were timed.
+    time_us: u64,
+    instances: u64,
+    memory_bytes: u64,
     crashes: u64,
+    traps: u64,
+    overruns: u64,
+    memory_exceeded: u64,
     failures: u64,
 }
 
@@ -46,25 +55,36 @@ pub(super) fn render(status: &Status) -> String {
 }
 
 fn entry(plugin: PluginStatus) -> Entry {
-    use std::sync::atomic::Ordering::Relaxed;
     let state = match plugin.state {
         PluginState::Ok => "ok",
         PluginState::Stopped => "stopped",
         PluginState::Rejected => "rejected",
     };
     let loaded_at = plugin.loaded_at.map(timestamp);
-    let serving = plugin.plugin.map(|plugin| Serving {
-        version: plugin.artifact.manifest.version.clone(),
-        sha256: artifact::hex(&plugin.artifact.digest),
-        hooks: plugin.artifact.hooks.clone(),
-        loaded_at,
-        crashes: plugin.counters.crashes.load(Relaxed),
-        failures: plugin.counters.failures.load(Relaxed),
-    });
+    let serving = plugin.plugin.map(|plugin| serving(&plugin, loaded_at));
     let rejected = plugin
         .rejection
         .map(|rejection| Rejected { error: rejection.reason, at: timestamp(rejection.time) });
     Entry { name: plugin.name, state, source: plugin.source, serving, rejected }
+}
+
+fn serving(plugin: &Plugin, loaded_at: Option<String>) -> Serving {
+    let record = status::record(plugin);
+    Serving {
+        version: plugin.artifact.manifest.version.clone(),
+        sha256: artifact::hex(&plugin.artifact.digest),
+        hooks: plugin.artifact.hooks.clone(),
+        loaded_at,
+        calls: record.cost.all_calls(),
+        time_us: u64::try_from(record.cost.estimated_time().as_micros()).unwrap_or(u64::MAX),
+        instances: record.cost.instances,
+        memory_bytes: record.cost.memory,
+        crashes: record.crashes,
+        traps: record.traps(),
+        overruns: record.overruns,
+        memory_exceeded: record.memory,
+        failures: record.failures,
+    }
 }
 
 fn timestamp(time: SystemTime) -> String {

@@ -17,6 +17,7 @@ use crate::plugin::artifact::{Digest, digest};
 use crate::plugin::engine::{self, Engine};
 use crate::plugin::registry::{LoadError, Outcome, Plugin, Registry, directory};
 use crate::plugin::running_time::Ticker;
+use crate::plugin::store::Store;
 use crate::router::Router;
 use crate::snapshot::Snapshot;
 use crate::upstream::cluster::Cluster;
@@ -27,6 +28,8 @@ pub(super) struct Loader {
     source: Source,
     builtins: Vec<&'static str>,
     registry: Registry,
+    /// What plugins keep.
+    store: Arc<Store>,
     ticker: Ticker,
     runtime: tokio::runtime::Runtime,
     tickets: Tickets,
@@ -108,6 +111,7 @@ impl Loader {
         let ticker = Ticker::start(engine.wasmtime())
             .map_err(|error| fatal("cannot start a thread", &error))?;
         let bundled = options.bundled;
+        let store = Arc::new(Store::default());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -118,9 +122,10 @@ impl Loader {
             registry: Registry::new(
                 Arc::new(engine),
                 ticker.clone(),
-                Arc::default(),
+                Arc::clone(&store),
                 bundled_of(bundled),
             ),
+            store,
             ticker,
             runtime,
             tickets: Tickets::new().map_err(|error| fatal("TLS does not start", &error))?,
@@ -132,6 +137,22 @@ impl Loader {
             watched: Vec::new(),
             looked: None,
         })
+    }
+
+    /// The first load of a proxy that will serve.
+    pub(super) fn start(&mut self) -> Result<Built, StartError> {
+        let loaded = self.parse()?;
+        if let Some(store) = &loaded.config.store {
+            self.store.persist(&store.path).map_err(|error| {
+                let path = store.path.display();
+                StartError(format!("error: cannot use the store {path}: {error}\n"))
+            })?;
+        }
+        self.build(loaded, Strictness::All)
+    }
+
+    pub(super) fn store(&self) -> Arc<Store> {
+        Arc::clone(&self.store)
     }
 
     pub(super) fn ticker(&self) -> Ticker {

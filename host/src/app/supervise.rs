@@ -15,6 +15,7 @@ use crate::admin;
 use crate::config::{Config, LogTarget};
 use crate::listener::accept::Mode;
 use crate::plugin::running_time::Ticker;
+use crate::plugin::store::Store;
 use crate::plugin::watcher::Watcher;
 use crate::snapshot::Snapshot;
 use crate::telemetry::access_log::{AccessLog, Observer};
@@ -42,6 +43,7 @@ struct State {
     observer: Option<Observer>,
     loads: Loads,
     watcher: Watcher,
+    store: Arc<Store>,
     changed: Arc<Notify>,
     /// The last refusal that was told: a file that stays wrong is told once.
     refused: Option<String>,
@@ -54,7 +56,7 @@ impl Supervisor {
         let (loads, first) = serve_loads(options)
             .map_err(|error| StartError(format!("error: cannot start a thread: {error}")))?;
         let first = first.blocking_recv();
-        let (built, ticker) =
+        let (built, ticker, store) =
             first.unwrap_or_else(|_| Err(StartError("error: loading failed".to_owned())))?;
         if !built.warnings.is_empty() {
             tracing::warn!("{}", built.warnings.trim_end());
@@ -97,6 +99,7 @@ impl Supervisor {
         let mut watcher = Watcher::new(Arc::clone(&changed))
             .map_err(|error| fatal("cannot start a thread", error))?;
         watcher.watch(built.files.iter().map(std::path::PathBuf::as_path));
+        status.keeps(&store);
         status.publish(&built.snapshot, &built.directory_plugins);
         workers.listen(&built.listeners, sockets);
         // What changed between the load and the watch shows at a second look.
@@ -111,6 +114,7 @@ impl Supervisor {
             observer,
             loads,
             watcher,
+            store,
             changed,
             refused: None,
             rejected: Vec::new(),
@@ -169,9 +173,10 @@ impl Supervisor {
 
 impl State {
     fn shut_down(self) {
-        let Self { workers, status, config, log, .. } = self;
+        let Self { workers, status, config, log, store, .. } = self;
         status.drain();
         workers.drain(config.drain_timeout);
+        store.close();
         if let Some((_, log)) = log
             && !log.close(LOG_PATIENCE)
         {
@@ -249,8 +254,13 @@ impl State {
             self.refused = None;
             return;
         }
-        if config.workers != self.config.workers || config.admin != self.config.admin {
-            tracing::warn!("`workers` and `[admin]` change with the next start, not with a reload");
+        if config.workers != self.config.workers
+            || config.admin != self.config.admin
+            || config.store != self.config.store
+        {
+            tracing::warn!(
+                "`workers`, `[admin]` and `[store]` change with the next start, not with a reload"
+            );
         }
         let sockets = match self.workers.bind(&built.listeners) {
             Ok(sockets) => sockets,
@@ -336,8 +346,8 @@ impl State {
 /// Asks for a load; answered when it is done.
 type Loads = mpsc::UnboundedSender<Load>;
 
-/// What the first load comes to, with the engine's ticker.
-type First = Result<(Built, Ticker), StartError>;
+/// What the first load comes to, with the engine's ticker and what plugins keep.
+type First = Result<(Built, Ticker, Arc<Store>), StartError>;
 
 struct Load {
     /// Also if no file has changed.
@@ -365,7 +375,7 @@ fn serve_loads(options: Options) -> std::io::Result<(Loads, oneshot::Receiver<Fi
         // late. Without the right to change it, loads are merely less polite.
         let own = Some(rustix::thread::gettid());
         let _ = rustix::process::setpriority_process(own, LOADER_NICENESS);
-        let built = loader.first().map(|built| (built, loader.ticker()));
+        let built = loader.start().map(|built| (built, loader.ticker(), loader.store()));
         let started = built.is_ok();
         // Whoever asked may be gone, here and below: the process ends.
         let _ = first.send(built);

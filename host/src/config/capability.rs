@@ -6,6 +6,9 @@
 
 mod counter;
 mod http;
+mod kv;
+mod metrics;
+mod rate_limit;
 mod secrets;
 
 use std::path::PathBuf;
@@ -13,6 +16,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 
 pub use counter::CounterQuota;
+pub use kv::KvQuota;
+pub use metrics::MetricsQuota;
+pub use rate_limit::RateLimitQuota;
 pub use secrets::Secrets;
 
 use super::diagnostic::Diagnostic;
@@ -152,8 +158,14 @@ capabilities! {
     counter: Option<CounterQuota>;
     /// Hosts that it may send HTTP requests to: a list, or a table with `hosts`.
     http: Option<HttpGrant>;
+    /// Values that outlive exchanges and instances.
+    kv: Option<KvQuota>;
     /// Sets of patterns, compiled and searched by the host.
     matcher: bool;
+    /// Metrics of its own, on the admin endpoint.
+    metrics: Option<MetricsQuota>;
+    /// Rate limits that are counted over all workers.
+    rate_limit: Option<RateLimitQuota>;
     /// Secrets that it may use, by name.
     secrets: Secrets;
 }

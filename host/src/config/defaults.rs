@@ -22,6 +22,8 @@ impl Default for Config {
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             plugin_dir: None,
             cache_dir: None,
+            // Plugins that keep much and may lose it should not pay for a file.
+            store: None,
             // What Kubernetes and systemd allow between SIGTERM and SIGKILL is 30 s
             // and 90 s; an exchange that takes longer is cut off either way.
             drain_timeout: Duration::from_secs(30),

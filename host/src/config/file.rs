@@ -33,6 +33,7 @@ pub(super) struct File {
     /// Addresses and networks of proxies in front of this one: their `Forwarded` and
     /// `X-Forwarded-*` are believed.
     trusted_proxies: Option<Vec<String>>,
+    store: Option<Store>,
     admin: Option<Admin>,
     access_log: Option<AccessLog>,
     limits: Option<Limits>,
@@ -55,6 +56,16 @@ pub(super) struct File {
 pub(super) struct Admin {
     /// Address and port.
     listen: Option<String>,
+}
+
+/// Where what plugins keep with the capability `kv` survives a restart. Without this
+/// table it is in memory alone.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes the file, holds no data")]
+pub(super) struct Store {
+    /// The file; it is made if there is none.
+    path: String,
 }
 
 /// The access log: one JSON object for each exchange. Without this table it is off.

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use super::file::File;
 use super::units::{show_duration, show_size};
 use super::{
-    Admin, Cluster, Config, CounterQuota, HttpGrant, Limits, Plugin, PluginSource, Timeouts,
+    Admin, Cluster, Config, CounterQuota, HttpGrant, KvQuota, Limits, MetricsQuota, Plugin,
+    PluginSource, RateLimitQuota, Timeouts,
 };
 
 /// The schema (draft 2020-12), with the configuration schemas of the bundled
@@ -97,6 +98,10 @@ fn add_defaults(schema: &mut Value) {
         ("/$defs/HttpGrant/properties/timeout", time(http.timeout)),
         ("/$defs/HttpGrant/properties/body", size(http.body)),
         ("/$defs/HttpGrant/properties/in_flight", json!(http.in_flight)),
+        ("/$defs/KvQuota/properties/bytes", json!(show_size(KvQuota::default().bytes))),
+        ("/$defs/KvQuota/properties/entries", json!(KvQuota::default().entries)),
+        ("/$defs/MetricsQuota/properties/series", json!(MetricsQuota::default().series)),
+        ("/$defs/RateLimitQuota/properties/keys", json!(RateLimitQuota::default().keys)),
     ];
     for (pointer, default) in defaults {
         if let Some(Value::Object(property)) = schema.pointer_mut(pointer) {

@@ -125,7 +125,9 @@ impl Balancing {
     ) -> Result<Option<u32>, Failure> {
         let (mut chooser, permit) = self.take(Hook::Pick).await?;
         let offered: SmallVec<[u32; 8]> = loads.iter().map(|load| load.id).collect();
+        let began = self.pool.account.began(Hook::Pick);
         let called = chooser.pick(asked, key, loads, &self.pool.plugin.settings, &self.lane).await;
+        self.pool.account.ended(began);
         let chosen = called.map_err(|crash| Failure::Crash(crash, permit))?;
         self.choosers.put(chooser);
         self.pool.plugin.budget(Hook::Pick).succeeded(Hook::Pick);
@@ -192,7 +194,9 @@ impl Balancing {
 
     async fn report_attempt(&self, attempt: Attempt) -> Result<(), Failure> {
         let (mut chooser, permit) = self.take(Hook::Attempt).await?;
+        let began = self.pool.account.began(Hook::Attempt);
         let called = chooser.on_attempt(attempt, &self.pool.plugin.settings, &self.lane).await;
+        self.pool.account.ended(began);
         called.map_err(|crash| Failure::Crash(crash, permit))?;
         self.choosers.put(chooser);
         self.pool.plugin.budget(Hook::Attempt).succeeded(Hook::Attempt);

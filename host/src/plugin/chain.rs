@@ -310,7 +310,9 @@ impl Run {
         };
         let asked =
             asked(&plugin.subscription.request, &exchange.headers, Some(&exchange.authority));
+        let began = link.account.began(Hook::Request);
         let (exchange, called) = instance.on_request(exchange, asked, &plugin.settings, lane).await;
+        link.account.ended(began);
         (exchange, self.settle(Hook::Request, at, link, instance, permit, called))
     }
 
@@ -332,8 +334,10 @@ impl Run {
             }
             None => (0, Vec::new()),
         };
+        let began = link.account.began(Hook::Response);
         let (exchange, called) =
             instance.on_response(exchange, status, asked, &plugin.settings, lane).await;
+        link.account.ended(began);
         (exchange, self.settle(Hook::Response, at, link, instance, permit, called))
     }
 
@@ -349,8 +353,10 @@ impl Run {
         let Ok((mut instance, permit)) = self.instance(at, link, lane).await else {
             return exchange;
         };
+        let began = link.account.began(Hook::Complete);
         let (exchange, called) =
             instance.on_complete(exchange, outcome.clone(), &plugin.settings, lane).await;
+        link.account.ended(began);
         if let Err(failure) = self.settle(Hook::Complete, at, link, instance, permit, called) {
             // Nothing of the exchange is left to fail; it is logged and counted.
             let _ = self.failed(plugin, Hook::Complete, failure, &exchange);

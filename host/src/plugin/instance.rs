@@ -11,6 +11,7 @@ use wasmtime::component::{
 };
 use wasmtime::{PoolConcurrencyLimitError, Store, UpdateDeadline};
 
+use super::account::Account;
 use super::artifact::{BodyExports, Exports};
 use super::interface::bindings::exports::wasmgate::plugin::complete::Outcome;
 use super::interface::bindings::exports::wasmgate::plugin::lifecycle::Subscription;
@@ -25,7 +26,7 @@ use super::limits::{HOSTCALL_BYTES_MAX, Hook, LogAllowance, MemoryLimit};
 use super::pattern_set::{AskedSets, PatternSet};
 use super::registry::Settings;
 use super::running_time::{Budget, Lane};
-use super::store::Services;
+use super::store::{Defined, Services};
 use crate::exchange::{Exchange, Mode};
 
 /// What the host functions of one instance see.
@@ -46,6 +47,8 @@ pub struct HostState {
     pub(super) sets: AskedSets,
     /// Handles of secrets that the guest holds.
     pub(super) secret_handles: u32,
+    /// What the guest has defined with it.
+    pub(super) defined: Defined,
     pub(super) wasi: Wasi,
     pub(super) requests: Requests,
     memory: MemoryLimit,
@@ -158,6 +161,7 @@ impl Instance {
         exports: &Arc<Exports>,
         settings: &Settings,
         outbound: Option<&Arc<dyn Outbound>>,
+        account: &Arc<Account>,
         lane: &Lane,
     ) -> Result<(Self, Result<Subscription, String>), Crash> {
         let mut store = Store::new(
@@ -172,9 +176,10 @@ impl Instance {
                 services: Arc::clone(&settings.services),
                 sets: AskedSets::new(settings.sets.clone()),
                 secret_handles: 0,
+                defined: Defined::default(),
                 wasi: Wasi::default(),
                 requests: Requests::default(),
-                memory: MemoryLimit::new(settings.memory),
+                memory: MemoryLimit::new(settings.memory, Arc::clone(account)),
                 budget: Budget::default(),
                 out_of_time: false,
             },

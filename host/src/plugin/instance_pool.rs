@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::account::Account;
 use super::instance::{Crash, Instance};
 use super::interface::http::Outbound;
 use super::registry::Plugin;
@@ -18,6 +19,8 @@ pub struct InstancePool {
     pub plugin: Arc<Plugin>,
     /// How they send requests of their own; none = not granted.
     outbound: Option<Arc<dyn Outbound>>,
+    /// What they cost on this worker.
+    pub(super) account: Arc<Account>,
     /// Boxed, since they come and go on the hot path.
     #[expect(clippy::vec_box, reason = "an instance moves four times in each call")]
     idle: RefCell<Vec<Box<Instance>>>,
@@ -28,7 +31,8 @@ pub struct InstancePool {
 impl InstancePool {
     /// Starts empty.
     pub fn new(plugin: Arc<Plugin>, outbound: Option<Arc<dyn Outbound>>) -> Rc<Self> {
-        Rc::new(Self { plugin, outbound, idle: RefCell::default(), unused: Cell::new(0) })
+        let account = plugin.accounts.open();
+        Rc::new(Self { plugin, outbound, account, idle: RefCell::default(), unused: Cell::new(0) })
     }
 
     /// An idle instance, or a new one.
@@ -48,8 +52,14 @@ impl InstancePool {
         let Plugin { artifact, settings, .. } = &*self.plugin;
         let outbound = self.outbound.as_ref();
         // Boxed, like everything rare: its state would be a part of every call's.
-        let new =
-            Box::pin(Instance::new(&artifact.pre, &artifact.exports, settings, outbound, lane));
+        let new = Box::pin(Instance::new(
+            &artifact.pre,
+            &artifact.exports,
+            settings,
+            outbound,
+            &self.account,
+            lane,
+        ));
         let (instance, configured) = new.await?;
         configured.map_err(Crash::refused)?;
         Ok(Box::new(instance))

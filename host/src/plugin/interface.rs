@@ -23,9 +23,11 @@ pub mod bindings {
         path: "../wit",
         world: "plugin",
         require_store_data_send: true,
-        // What is too much for one call ends the instance.
         imports: {
             "wasmgate:plugin/http.send": async,
+            // It may look at a million keys, and must not keep the worker meanwhile.
+            "wasmgate:plugin/kv.keys": async,
+            // What is too much for one call ends the instance.
             "wasmgate:plugin/crypto": trappable,
             "wasmgate:plugin/matcher": trappable,
             "wasmgate:plugin/secrets": trappable,
@@ -40,8 +42,11 @@ mod counter;
 mod crypto;
 mod exchange;
 pub mod http;
+mod kv;
 mod log;
 mod matcher;
+mod metrics;
+mod rate_limit;
 mod secrets;
 pub mod wasi;
 
@@ -100,7 +105,10 @@ interfaces! {
     "log" => log;
     "counter" => counter if counter = "true";
     "http" => http if http = "[\"HOST:PORT\"]";
+    "kv" => kv if kv = "true";
     "matcher" => matcher if matcher = "true";
+    "metrics" => metrics if metrics = "true";
+    "rate-limit" => rate_limit if rate_limit = "true";
     "secrets" => secrets if secrets = "{ NAME = { env = \"VARIABLE\" } }";
 }
 

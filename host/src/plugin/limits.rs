@@ -1,9 +1,12 @@
 //! What a plugin may use, and what happens when it always fails.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use wasmtime::ResourceLimiter;
+
+use super::account::Account;
 
 /// Table entries of one instance; a table entry costs the host 8 bytes.
 const TABLE_ELEMENTS_MAX: usize = 100_000;
@@ -14,6 +17,7 @@ pub const HOSTCALL_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Memory and tables of one instance.
 pub struct MemoryLimit {
+    account: Arc<Account>,
     bytes: usize,
     /// Of all memories together, as far as granted.
     used: usize,
@@ -25,8 +29,11 @@ pub struct MemoryLimit {
 
 impl MemoryLimit {
     /// At most this many bytes of linear memory, over all memories.
-    pub fn new(bytes: u64) -> Self {
+    /// What it has is noted in the account for as long as this lives.
+    pub fn new(bytes: u64, account: Arc<Account>) -> Self {
+        account.made();
         Self {
+            account,
             bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
             used: 0,
             elements: 0,
@@ -54,6 +61,12 @@ impl MemoryLimit {
     }
 }
 
+impl Drop for MemoryLimit {
+    fn drop(&mut self) {
+        self.account.dropped(self.used);
+    }
+}
+
 impl ResourceLimiter for MemoryLimit {
     fn memory_growing(
         &mut self,
@@ -61,7 +74,11 @@ impl ResourceLimiter for MemoryLimit {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(self.grow(current, desired, |limit| (&mut limit.used, limit.bytes)))
+        let allowed = self.grow(current, desired, |limit| (&mut limit.used, limit.bytes));
+        if allowed {
+            self.account.grew(desired.saturating_sub(current));
+        }
+        Ok(allowed)
     }
 
     fn table_growing(
@@ -160,7 +177,18 @@ pub enum Hook {
 }
 
 impl Hook {
-    const COUNT: usize = Self::Tick as usize + 1;
+    /// Every hook, for counters.
+    pub const ALL: [Self; 8] = [
+        Self::Request,
+        Self::Response,
+        Self::Complete,
+        Self::RequestBody,
+        Self::ResponseBody,
+        Self::Pick,
+        Self::Attempt,
+        Self::Tick,
+    ];
+    const COUNT: usize = Self::ALL.len();
 
     /// The name of the contract's interface.
     pub fn as_str(self) -> &'static str {
@@ -319,7 +347,7 @@ mod tests {
 
     #[test]
     fn memories_count_together() {
-        let mut limit = MemoryLimit::new(100);
+        let mut limit = MemoryLimit::new(100, Arc::default());
         assert!(limit.memory_growing(0, 60, None).unwrap());
         assert!(limit.memory_growing(0, 40, None).unwrap());
         assert!(!limit.exceeded);

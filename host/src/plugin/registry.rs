@@ -18,6 +18,7 @@ use thiserror::Error;
 
 pub use grant::Ungranted;
 
+use super::account::Accounts;
 use super::artifact::{Artifact, ArtifactError, Digest, digest};
 use super::balancing::Chooser;
 use super::engine::Engine;
@@ -50,8 +51,10 @@ pub struct Plugin {
     /// Whether it may pick endpoints, hear of attempts, and be called by time. Each for
     /// itself: a report that always fails is no reason to answer exchanges 503.
     apart: [CrashBudget; 3],
-    /// What it did so far.
+    /// What it failed so far.
     pub counters: Counters,
+    /// What it cost so far.
+    pub accounts: Accounts,
 }
 
 /// How a plugin is run.
@@ -110,6 +113,10 @@ pub struct Subscription {
 pub struct Counters {
     /// Instances that trapped or ran out of time or memory.
     pub crashes: AtomicU64,
+    /// Of these, those that ran, or waited, for too long.
+    pub overruns: AtomicU64,
+    /// Of these, those that asked for more memory than they may have.
+    pub memory: AtomicU64,
     /// Hooks that said they failed, or asked for something illegal.
     pub failures: AtomicU64,
     /// Endpoints that it did not pick where it was asked to.
@@ -139,11 +146,23 @@ impl Plugin {
         if crash.kind == CrashKind::Busy {
             return;
         }
-        self.counters.crashes.fetch_add(1, Ordering::Relaxed);
+        self.counters.crashed(crash.kind);
         if let Some(length) = self.budget(hook).failed(hook, permit) {
             tracing::error!(plugin = %self.settings.name, hook = hook.as_str(), stopped_for = ?length,
                 "the plugin crashed too often in a row and is stopped");
         }
+    }
+}
+
+impl Counters {
+    /// An instance ended before its time.
+    pub(super) fn crashed(&self, kind: CrashKind) {
+        self.crashes.fetch_add(1, Ordering::Relaxed);
+        match kind {
+            CrashKind::Deadline => self.overruns.fetch_add(1, Ordering::Relaxed),
+            CrashKind::Memory => self.memory.fetch_add(1, Ordering::Relaxed),
+            CrashKind::Trap | CrashKind::Busy => 0,
+        };
     }
 }
 
@@ -178,6 +197,9 @@ pub enum LoadError {
     /// The authorities for its requests.
     #[error("its requests cannot be made: {0}")]
     Http(String),
+    /// What it kept.
+    #[error("what it kept cannot be read from the store: {0}")]
+    Store(String),
     /// The trial instance crashed.
     #[error("it does not start: {0}")]
     Start(String),
@@ -332,8 +354,9 @@ impl Registry {
     ) -> Result<Plugin, LoadError> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let name: Arc<str> = spec.name.as_str().into();
+        let services = self.store.services(&name, &spec.capabilities).map_err(LoadError::Store)?;
         let mut settings = Settings {
-            services: Arc::new(self.store.services(&name, &spec.capabilities)),
+            services: Arc::new(services),
             sets: Sets::Compile(Arc::clone(&self.sets)),
             name,
             source: spec.source.clone(),
@@ -348,8 +371,10 @@ impl Registry {
             allowance: Arc::default(),
         };
         self.lane.begin();
+        let account = Arc::default();
         let started =
-            Instance::new(&artifact.pre, &artifact.exports, &settings, None, &self.lane).await;
+            Instance::new(&artifact.pre, &artifact.exports, &settings, None, &account, &self.lane);
+        let started = started.await;
         let (mut instance, configured) = started?;
         let mut subscription = names(&configured.map_err(LoadError::Configuration)?)?;
         let (request, response) = instance.modes(&self.lane).await?;
@@ -374,6 +399,7 @@ impl Registry {
             crashes: CrashBudget::default(),
             apart: Default::default(),
             counters: Counters::default(),
+            accounts: Accounts::default(),
         })
     }
 }

@@ -109,7 +109,10 @@ async fn try_call(pool: &InstancePool, lane: &Lane) -> Result<(), Crash> {
         Isolation::Exchange => pool.fresh(lane).await?,
     };
     let on_tick = instance.function::<(), ()>(&hook.on_tick)?;
-    instance.call(&on_tick, (), settings.deadline, lane).await?;
+    let began = pool.account.began(Hook::Tick);
+    let called = instance.call(&on_tick, (), settings.deadline, lane).await;
+    pool.account.ended(began);
+    called?;
     if settings.isolation == Isolation::Shared {
         pool.put(instance);
     }

@@ -1,31 +1,7 @@
 //! Counters. Each worker has its own, which only it writes; whoever asks sums.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::exchange::ErrorKind;
-
-/// A number that one thread writes and others read.
-///
-/// Adding is a load and a store, not an atomic addition: there is one writer.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// By its one writer.
-    pub fn add(&self, more: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
-    }
-
-    /// By its one writer.
-    pub fn set(&self, value: u64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    /// By anyone.
-    pub fn read(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+pub use crate::plugin::account::Counter;
 
 /// What one worker counts.
 #[derive(Debug)]

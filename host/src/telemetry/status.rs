@@ -12,7 +12,9 @@ use std::time::SystemTime;
 use super::access_log::AccessLog;
 use super::metrics::Counters;
 use crate::config::{self, PluginSource};
+use crate::plugin::account::Sums;
 use crate::plugin::registry::Plugin;
+use crate::plugin::store::Store;
 use crate::snapshot::Snapshot;
 
 /// The state of the process.
@@ -28,13 +30,14 @@ struct State {
     directory_plugins: Vec<String>,
     /// When each plugin of the snapshot was loaded, by its id.
     loaded: BTreeMap<u64, SystemTime>,
-    /// What plugins that are gone had failed, by name: counters must not go back.
-    retired: BTreeMap<String, Failures>,
+    /// The records of plugins that are gone, by name: counters must not go back.
+    retired: BTreeMap<String, Record>,
     rejections: BTreeMap<String, Rejection>,
     totals: Totals,
     /// What the report on the last refused reload comes to, until one succeeds.
     refusal: Option<String>,
     log: Option<Arc<AccessLog>>,
+    store: Option<Arc<Store>>,
     draining: bool,
 }
 
@@ -47,15 +50,21 @@ pub struct Rejection {
     pub time: SystemTime,
 }
 
-/// What a plugin failed, over all workers.
+/// What a plugin did, failed and cost, over all workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Failures {
+pub struct Record {
     /// Instances that trapped or ran out of time or memory.
     pub crashes: u64,
+    /// Of these, those that ran, or waited, for too long.
+    pub overruns: u64,
+    /// Of these, those that asked for more memory than they may have.
+    pub memory: u64,
     /// Hooks that said they failed, or asked for something illegal.
     pub failures: u64,
     /// Endpoints that it did not pick where it was asked to.
     pub fallbacks: u64,
+    /// What the plugin has cost.
+    pub cost: Sums,
 }
 
 /// What happened to the configuration and its plugins so far.
@@ -119,7 +128,10 @@ impl Status {
         for gone in before.iter().flat_map(|before| &before.plugins) {
             if !snapshot.plugins.iter().any(|plugin| plugin.id == gone.id) {
                 let name = gone.settings.name.to_string();
-                state.retired.entry(name).or_default().add(failures(gone));
+                let mut last = record(gone);
+                // Those that exchanges under way still have are gone soon.
+                (last.cost.instances, last.cost.memory) = (0, 0);
+                state.retired.entry(name).or_default().add(last);
             }
         }
         let now = SystemTime::now();
@@ -166,6 +178,11 @@ impl Status {
         self.state().log = log;
     }
 
+    /// What plugins keep is there.
+    pub fn keeps(&self, store: &Arc<Store>) {
+        self.state().store = Some(Arc::clone(store));
+    }
+
     /// No new connections are accepted any more.
     pub fn drain(&self) {
         self.state().draining = true;
@@ -193,6 +210,11 @@ impl Status {
     /// Lines of the access log that were lost; none when it is off.
     pub fn dropped_log_lines(&self) -> Option<u64> {
         self.state().log.as_ref().map(|log| log.dropped())
+    }
+
+    /// What plugins keep.
+    pub fn store(&self) -> Option<Arc<Store>> {
+        self.state().store.clone()
     }
 
     /// The published configuration, in words; empty before there is one.
@@ -229,17 +251,17 @@ impl Status {
         list
     }
 
-    /// What plugins failed so far by name, those that are gone included, and whether
+    /// The record of every plugin by name, those that are gone included, and whether
     /// one of that name is stopped now.
-    pub fn plugin_failures(&self) -> BTreeMap<String, (Failures, bool)> {
+    pub fn plugin_records(&self) -> BTreeMap<String, (Record, bool)> {
         let state = self.state();
-        let mut all: BTreeMap<String, (Failures, bool)> = BTreeMap::new();
+        let mut all: BTreeMap<String, (Record, bool)> = BTreeMap::new();
         for (name, retired) in &state.retired {
             all.entry(name.clone()).or_default().0.add(*retired);
         }
         for plugin in state.snapshot.iter().flat_map(|snapshot| &snapshot.plugins) {
             let (sum, stopped) = all.entry(plugin.settings.name.to_string()).or_default();
-            sum.add(failures(plugin));
+            sum.add(record(plugin));
             *stopped |= plugin.is_stopped();
         }
         all
@@ -272,19 +294,31 @@ impl State {
     }
 }
 
-impl Failures {
+impl Record {
+    /// Crashes that were neither overruns nor about memory.
+    pub fn traps(&self) -> u64 {
+        self.crashes.saturating_sub(self.overruns + self.memory)
+    }
+
     fn add(&mut self, more: Self) {
         self.crashes += more.crashes;
+        self.overruns += more.overruns;
+        self.memory += more.memory;
         self.failures += more.failures;
         self.fallbacks += more.fallbacks;
+        self.cost.add(&more.cost);
     }
 }
 
-fn failures(plugin: &Plugin) -> Failures {
-    Failures {
+/// Of one plugin as some routes have it.
+pub fn record(plugin: &Plugin) -> Record {
+    Record {
         crashes: plugin.counters.crashes.load(Ordering::Relaxed),
+        overruns: plugin.counters.overruns.load(Ordering::Relaxed),
+        memory: plugin.counters.memory.load(Ordering::Relaxed),
         failures: plugin.counters.failures.load(Ordering::Relaxed),
         fallbacks: plugin.counters.fallbacks.load(Ordering::Relaxed),
+        cost: plugin.accounts.sums(),
     }
 }
 

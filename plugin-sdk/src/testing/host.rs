@@ -4,7 +4,10 @@
 pub(crate) mod counter;
 pub(crate) mod crypto;
 pub(crate) mod http;
+pub(crate) mod kv;
 pub(crate) mod matcher;
+pub(crate) mod metrics;
+pub(crate) mod rate_limit;
 pub(crate) mod secrets;
 
 use std::cell::RefCell;

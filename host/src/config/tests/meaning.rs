@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::config::{
-    Balance, Config, HashKey, HostPattern, Isolation, Limits, Loader, LogTarget, OnFailure,
+    Balance, Config, HashKey, HostPattern, Isolation, Limits, Loader, LogTarget, OnFailure, Origin,
     PathPattern, Place, Plugin, PluginSource, Timeouts, UpstreamHost, UpstreamProtocol,
     ValuePattern, load, plan, sidecar,
 };
@@ -430,7 +430,8 @@ fn a_sidecar_configures_a_dropped_plugin() {
     assert_eq!(plugin.source, PluginSource::File(wasm.clone()));
     assert_eq!(plugin.on_failure, OnFailure::Open);
     assert_eq!(plugin.config, json!({ "key": "from a file" }));
-    let plain = Plugin::with_defaults("auth", PluginSource::File(wasm.clone()));
+    let mut plain = Plugin::with_defaults("auth", PluginSource::File(wasm.clone()));
+    plain.origin = Origin::Sidecar;
     assert_eq!(with("").expect("good"), plain);
     let report = with("source = \"x\"\ndeadlin = \"1s\"\n").expect_err("two mistakes");
     assert_eq!(

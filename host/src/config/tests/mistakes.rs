@@ -304,7 +304,7 @@ fn plugins_that_cannot_work() {
     assert!(with("memory = \"1KiB\"").contains("not between 64KiB and 4GiB"));
     assert_eq!(
         with("capabilities = { counter = 1 }"),
-        "12:28 `plugin.p.capabilities.counter`: expected true or false"
+        "12:28 `plugin.p.capabilities.counter` must be true or false, not an integer"
     );
     assert!(with("capabilities = { counter = { names = 0 } }").contains("0 is not between 1 and"));
     assert!(with("capabilities = { counter = { name = 1 } }").contains("did you mean `names`?"));
@@ -314,7 +314,7 @@ fn plugins_that_cannot_work() {
     );
     assert_eq!(
         with("capabilities = { teleport = true }"),
-        "12:18 capability `teleport` is not available in this version (capabilities that can be granted: `files`, `counter`, `matcher`, `secrets`)"
+        "12:18 capability `teleport` is not available in this version (capabilities that can be granted: `files`, `counter`, `http`, `kv`, `matcher`, `metrics`, `rate_limit`, `secrets`)"
     );
     assert_eq!(
         with("config = { a = { env = \"WASMGATE_TEST_UNSET\" } }"),

@@ -9,10 +9,11 @@ use crate::config::schema;
 
 /// Every table: where an unknown key is written to be told its keys, and its
 /// definition in the schema.
-const TABLES: [(&str, &str); 16] = [
+const TABLES: [(&str, &str); 20] = [
     ("", ""),
     ("[admin]", "Admin"),
     ("[access_log]", "AccessLog"),
+    ("[store]", "Store"),
     ("[limits]", "Limits"),
     ("[timeouts]", "Timeouts"),
     ("[[listener]]", "Listener"),
@@ -26,6 +27,9 @@ const TABLES: [(&str, &str); 16] = [
     ("[plugin.x.capabilities.counter]", "CounterQuota"),
     ("[plugin.x.capabilities.http]", "HttpGrant"),
     ("[plugin.x.capabilities.secrets.y]", "GrantedSecret"),
+    ("[plugin.x.capabilities.kv]", "KvQuota"),
+    ("[plugin.x.capabilities.metrics]", "MetricsQuota"),
+    ("[plugin.x.capabilities.rate_limit]", "RateLimitQuota"),
 ];
 
 fn keys_of(schema: &Value, definition: &str) -> BTreeSet<String> {

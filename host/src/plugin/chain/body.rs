@@ -324,14 +324,18 @@ async fn call(
     let exchange = place.take().expect("a hook is called with the exchange in its place");
     match of {
         Message::Request => {
+            let began = link.account.began(Hook::RequestBody);
             let (exchange, called) =
                 instance.on_request_body(exchange, shown, settings, lane).await;
+            link.account.ended(began);
             *place = Some(exchange);
             called.map(Decided::from)
         }
         Message::Response => {
+            let began = link.account.began(Hook::ResponseBody);
             let (exchange, called) =
                 instance.on_response_body(exchange, shown, settings, lane).await;
+            link.account.ended(began);
             *place = Some(exchange);
             called.map(Decided::from)
         }
