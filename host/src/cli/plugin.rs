@@ -1,12 +1,18 @@
 //! `wasmgate plugin`: make plugins, and look into them.
 
+mod bindings;
 mod build;
+mod component;
+mod contract;
 mod dev;
 mod inspect;
+mod language;
 mod list;
 mod new;
+mod project;
 mod schema_table;
 mod sdk;
+mod template;
 mod test;
 
 use std::path::Path;

@@ -55,7 +55,7 @@ fn what_is_no_command_is_refused() {
         let error = parse(arguments).expect_err("this is no command");
         assert_eq!(error.exit_code(), 2, "{arguments:?}");
     }
-    let error = parse(&["plugin", "new", "--lang", "go", "guard"]).expect_err("no such template");
+    let error = parse(&["plugin", "new", "--lang", "lua", "guard"]).expect_err("no such template");
     assert!(error.to_string().contains("there is one for: rust"), "{error}");
 }
 

@@ -8,17 +8,21 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
 use super::super::output::{Failure, print};
-use super::sdk;
+use super::contract::Contract;
+use super::language::Language;
+use super::project::Project;
+use super::{bindings, sdk, template};
 
 /// Begins a plugin: a project that builds, with an example and its test.
 ///
-/// The project holds everything that it needs but Rust's own packages, the SDK of
-/// this version of wasmgate included. An existing folder is never written to.
+/// The project holds everything that it needs but its language's own tools and
+/// packages: the SDK of this version of wasmgate, or the plugin contract and the
+/// language's types for it. An existing folder is never written to.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Arguments {
-    /// The language to write it in: rust
-    #[arg(long, value_name = "LANGUAGE", value_parser = language)]
+    /// The language to write it in: rust, js, python, go or c
+    #[arg(long, value_name = "LANGUAGE")]
     lang: Language,
 
     /// The plugin's name, or the path of the folder to make, which ends in it
@@ -29,44 +33,26 @@ pub(in crate::cli) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   wasmgate plugin new --lang rust guard
-  wasmgate plugin new --lang rust plugins/rate-by-key";
-
-#[derive(Clone, Copy, Debug)]
-enum Language {
-    Rust,
-}
-
-fn language(text: &str) -> Result<Language, String> {
-    match text {
-        "rust" => Ok(Language::Rust),
-        _ => Err(format!("this version has no template for `{text}`; there is one for: rust")),
-    }
-}
-
-/// What goes into a project: path and text.
-const TEMPLATE: [(&str, &str); 9] = [
-    ("Cargo.toml", include_str!("../template/Cargo.toml.template")),
-    ("build.rs", include_str!("../template/build.rs.template")),
-    ("src/lib.rs", include_str!("../template/lib.rs.template")),
-    ("src/config.rs", include_str!("../template/config.rs.template")),
-    ("src/tests.rs", include_str!("../template/tests.rs.template")),
-    ("cases.toml", include_str!("../template/cases.toml.template")),
-    ("wasmgate.toml", include_str!("../template/wasmgate.toml.template")),
-    ("README.md", include_str!("../template/README.md.template")),
-    (".gitignore", include_str!("../template/gitignore.template")),
-];
+  wasmgate plugin new --lang js plugins/rate-by-key";
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Language::Rust = arguments.lang;
     let project = &arguments.name;
-    let name = create(project)?;
+    let name = create(project, arguments.lang)?;
     let folder = project.display();
+    let test = template::test_command(arguments.lang);
+    let test = format!("{test:<22} runs its tests, without Wasm");
+    let build = format!("wasmgate plugin build  makes {name}.wasm");
+    // Python's types come with its compiler, which the build installs.
+    let [first, second] = match arguments.lang {
+        Language::Python => [build, test],
+        _ => [test, build],
+    };
     print(&format!(
         "{folder} is a plugin that builds. Next:\n\
          \n\
          \x20 cd {folder}\n\
-         \x20 cargo test             runs its tests, without Wasm\n\
-         \x20 wasmgate plugin build  makes {name}.wasm\n\
+         \x20 {first}\n\
+         \x20 {second}\n\
          \x20 wasmgate plugin test   plays cases.toml against it, in the real engine\n\
          \x20 wasmgate plugin dev    does both and serves, at each change\n\
          \x20 wasmgate run           serves with it; README.md says what to try\n"
@@ -74,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Makes the folder and what is in it; gives the plugin's name.
-fn create(project: &Path) -> anyhow::Result<String> {
+fn create(project: &Path, language: Language) -> anyhow::Result<String> {
     let name = name_of(project)?;
     // Refuses an existing folder, without a moment between asking and making.
     if let Some(parent) = project.parent() {
@@ -87,10 +73,14 @@ fn create(project: &Path) -> anyhow::Result<String> {
         }
         _ => anyhow::Error::new(error).context(format!("cannot create {}", project.display())),
     })?;
-    for (path, text) in TEMPLATE {
-        write_file(&project.join(path), fill(text, &name).as_bytes())?;
+    for (path, text) in template::files(language, &name) {
+        write_file(&project.join(path), text.as_bytes())?;
     }
-    sdk::write(project)?;
+    sdk::restore(project, language)?;
+    if language != Language::Rust {
+        let contract = Contract::of(project, &Project::read(project)?)?;
+        bindings::write(project, language, &contract)?;
+    }
     Ok(name)
 }
 
@@ -105,8 +95,19 @@ pub(super) fn write_file(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn fill(text: &str, name: &str) -> String {
-    text.replace("{{name}}", name)
+/// Writes a file that is made anew each time, unless it is as it should be: others
+/// go by its time.
+pub(super) fn update_file(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    if fs::read(path).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
+    let write = || {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(path, content)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The name that a project's path ends in, if a package can have it.
@@ -138,7 +139,7 @@ fn refusal(name: &str) -> Option<&'static str> {
         return Some("it may have 64 characters");
     }
     if RESERVED.contains(&name) {
-        return Some("Rust needs that name itself");
+        return Some("a language needs that name itself");
     }
     None
 }
@@ -258,21 +259,24 @@ mod tests {
     }
 
     #[test]
-    fn every_placeholder_is_replaced() {
-        for (path, text) in TEMPLATE {
-            let filled = fill(text, "my-plugin");
-            assert!(!filled.contains("{{") && !filled.contains("}}"), "{path}: {filled}");
-            assert!(filled.ends_with('\n'), "{path}");
-        }
-        let named = TEMPLATE.iter().filter(|(_, text)| text.contains("{{name}}")).count();
-        assert!(named >= 3, "the name is nowhere");
-    }
-
-    #[test]
-    fn the_templates_are_toml_where_they_say_so() {
-        for (path, text) in TEMPLATE.iter().filter(|(path, _)| path.ends_with(".toml")) {
-            let parsed: Result<toml::Table, _> = fill(text, "my-plugin").parse();
-            assert!(parsed.is_ok(), "{path}: {parsed:?}");
+    fn every_language_has_a_project_that_says_what_it_is() {
+        for language in Language::ALL {
+            let directory = tempfile::tempdir().unwrap();
+            let project = directory.path().join("guard");
+            create(&project, language).unwrap();
+            assert_eq!(Language::of(&project).unwrap(), language);
+            assert!(project.join("README.md").is_file());
+            assert!(project.join("cases.toml").is_file());
+            assert!(project.join(".wasmgate/wit/request.wit").is_file());
+            let types = match language {
+                Language::Rust => "plugin-sdk/src/lib.rs",
+                Language::JavaScript => "js/contract.d.ts",
+                Language::Go => "go/exchange/wit_bindings.go",
+                Language::C => "c/plugin.h",
+                // Made by the build.
+                Language::Python => "wit/project.wit",
+            };
+            assert!(project.join(".wasmgate").join(types).is_file(), "{types}");
         }
     }
 
@@ -280,9 +284,9 @@ mod tests {
     fn nothing_is_overwritten() {
         let directory = tempfile::tempdir().unwrap();
         let project = directory.path().join("guard");
-        assert_eq!(create(&project).unwrap(), "guard");
+        assert_eq!(create(&project, Language::Rust).unwrap(), "guard");
         fs::write(project.join("src/lib.rs"), "mine").unwrap();
-        let error = create(&project).unwrap_err().to_string();
+        let error = create(&project, Language::Rust).unwrap_err().to_string();
         assert!(error.contains("exists already"), "{error}");
         assert_eq!(fs::read_to_string(project.join("src/lib.rs")).unwrap(), "mine");
         assert!(project.join(".wasmgate/wit/world.wit").is_file());

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use super::language::Language;
+
 /// Path and content of each file of `plugin-sdk/` and `wit/` that a plugin needs to
 /// build; made by the build script.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
@@ -11,11 +13,20 @@ const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
 /// Where a project keeps them.
 pub(super) const FOLDER: &str = ".wasmgate";
 
-/// Writes them into a project.
-pub(super) fn write(project: &Path) -> anyhow::Result<()> {
-    for (path, content) in FILES {
-        super::new::write_file(&project.join(FOLDER).join(path), content)
-            .with_context(|| format!("cannot write the SDK into {}", project.display()))?;
+/// Writes those that a project of this language needs and does not have: a project
+/// that has others keeps its version.
+pub(super) fn restore(project: &Path, language: Language) -> anyhow::Result<()> {
+    let folder = project.join(FOLDER);
+    let parts: &[&str] = match language {
+        Language::Rust => &["plugin-sdk", "wit", "LICENSE"],
+        _ => &["wit", "LICENSE"],
+    };
+    for part in parts.iter().filter(|part| !folder.join(part).exists()) {
+        for (path, content) in FILES.iter().filter(|(path, _)| path.split('/').next() == Some(part))
+        {
+            super::new::write_file(&folder.join(path), content)
+                .with_context(|| format!("cannot write the SDK into {}", project.display()))?;
+        }
     }
     Ok(())
 }
