@@ -46,6 +46,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     // The demo's origins are small servers too.
     ("axum", &["admin.rs", "admin/", "cli/demo/origin.rs"]),
     ("clap", &["cli.rs", "cli/"]),
+    ("wit_parser", &["cli/plugin/"]),
+    ("wit_component", &["cli/plugin/component.rs"]),
     ("notify", &["plugin/watcher.rs"]),
 ];
 

@@ -26,6 +26,7 @@ mod hostile_guest;
 mod http2;
 mod http_capability;
 mod kv;
+mod languages;
 mod matcher;
 mod metrics;
 mod misbehaviour;
