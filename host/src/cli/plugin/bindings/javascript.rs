@@ -10,8 +10,9 @@ use wit_parser::{
 
 use super::{Contract, File, pascal};
 
-const SUPPORT: [(&str, &str); 3] = [
+const SUPPORT: [(&str, &str); 4] = [
     ("globals.js", include_str!("../../template/js/support/globals.js.template")),
+    ("globals.d.ts", include_str!("../../template/js/support/globals.d.ts.template")),
     ("guard.js", include_str!("../../template/js/support/guard.js.template")),
     ("testing.js", include_str!("../../template/js/support/testing.js.template")),
 ];
