@@ -244,7 +244,7 @@ fn chains(criterion: &mut Criterion) {
 fn bodies(criterion: &mut Criterion) {
     let mut bench = Bench::new();
     let config = serde_json::json!({ "mode": "whole" });
-    let pool = InstancePool::new(bench.load("passing", "passing", config));
+    let pool = InstancePool::new(bench.load("passing", "passing", config), None);
     let chain = Chain::new(vec![pool]);
     let Bench { runtime, lane, .. } = &bench;
     let octets = bytes::Bytes::from(vec![b'x'; 1024]);
