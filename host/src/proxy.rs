@@ -271,6 +271,8 @@ async fn forward(
     let send = client::send(cluster, call, deadlines, &mut attempts);
     let sent = bodies::or_stop(slot.as_deref(), send).await;
     let mut exchange = finish.release().await;
+    // A plugin may have stopped the request when its answer was already there.
+    let sent = slot.and_then(|slot| slot.stopped()).map_or(sent, Err);
     if sent.is_ok() && finish.reads_request_later() {
         let answered = attempts.endpoint.as_ref();
         exchange.endpoint = answered.map(|endpoint| std::sync::Arc::clone(&endpoint.url));

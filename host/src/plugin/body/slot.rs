@@ -69,6 +69,11 @@ impl Slot {
         self.wake();
     }
 
+    /// What [`Self::stop`] said, if it has been called.
+    pub fn stopped(&self) -> Option<Stop> {
+        self.stop.take()
+    }
+
     /// Waits for [`Self::stop`].
     pub fn poll_stop(&self, cx: &mut Context<'_>) -> Poll<Stop> {
         self.poll(cx, self.stop.take())
