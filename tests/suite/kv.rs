@@ -103,10 +103,11 @@ async fn plugins_do_not_see_each_others_keys_nor_use_their_room() {
     let keys = "capabilities = { kv = { entries = 10 } }";
     let proxy = keeping(&origin, &["a", "b"], keys).start().await;
 
-    assert_eq!(ask(&proxy, "a", "/fill/100/1").await.text(), "10");
+    assert_eq!(ask(&proxy, "a", "/set/key/v").await.status, 200);
+    assert_eq!(ask(&proxy, "a", "/fill/100/1").await.text(), "9");
 
     assert_eq!(ask(&proxy, "b", "/keys//100").await.text(), "");
-    assert_eq!(get(&proxy, "b", "fill/1").await, None);
+    assert_eq!(get(&proxy, "b", "key").await, None);
     assert_eq!(ask(&proxy, "b", "/fill/100/1").await.text(), "10");
 }
 

@@ -97,17 +97,22 @@ async fn swapped(component: &str, home: &Path) {
     for _ in 0..3 {
         proxy.replace_by("plugins/a.wasm", component);
         eventually!(proxy.get("/seen").await.header("x-greeting") == Some("Hello"));
-        let request = Request::get("/hello?a=b").header("user-agent", "tests");
-        let request = request.body(empty()).unwrap();
-        let greeting = proxy.client().await.send(request).await;
-        assert_eq!((greeting.status, &greeting.body[..]), (200, &b"Hello, tests!\n"[..]));
-        assert_eq!(greeting.header("content-type"), Some("text/plain; charset=utf-8"));
+        // Each worker swaps when its first instance is there.
+        eventually!(greets(&proxy).await);
         proxy.replace_by("plugins/a.wasm", guest::NOOP);
         eventually!(proxy.get("/seen").await.header("x-greeting").is_none());
     }
     stop.store(true, Ordering::Relaxed);
     client.await.expect("every answer was right");
     assert!(proxy.log().iter().all(|entry| entry["status"] == 200 && entry.get("error").is_none()));
+}
+
+async fn greets(proxy: &Proxy) -> bool {
+    let request = Request::get("/hello?a=b").header("user-agent", "tests");
+    let greeting = proxy.client().await.send(request.body(empty()).unwrap()).await;
+    assert_eq!(greeting.status, 200);
+    &greeting.body[..] == b"Hello, tests!\n"
+        && greeting.header("content-type") == Some("text/plain; charset=utf-8")
 }
 
 async fn load(mut client: Client, stop: Arc<AtomicBool>) {

@@ -12,12 +12,8 @@ fn culprits() -> Vec<(String, &'static str, &'static str)> {
         ("traps", guest::TRAP, "config = { always = true }"),
         ("hogs", guest::HOG, "memory = \"4MiB\"\nconfig = { always = true }"),
         ("spins", guest::SPIN, "deadline = \"20ms\"\nconfig = { always = true }"),
-        ("floods-kv", guest::KEEPS, "capabilities = { kv = true }\nconfig.what = \"kv-flood\""),
-        (
-            "floods-metrics",
-            guest::KEEPS,
-            "capabilities = { metrics = true }\nconfig.what = \"metric-flood\"",
-        ),
+        ("floods-kv", guest::KEEPS, "config = { what = \"kv-flood\" }\n"),
+        ("floods-metrics", guest::KEEPS, "config = { what = \"metric-flood\" }\n"),
     ];
     let kinds = KINDS.iter().cycle().take(100).enumerate();
     kinds.map(|(index, (name, wasm, keys))| (format!("{name}-{index}"), *wasm, *keys)).collect()
@@ -31,10 +27,12 @@ fn config(origin: &Origin) -> String {
          [[route]]\npath = \"/plain\"\ncluster = \"app\"\n",
         origin.url()
     );
+    // What the guest imports, whichever of it is used.
+    let grants = "kv = true, counter = true, rate_limit = true, metrics = true";
     for (name, wasm, keys) in culprits() {
         let _ = write!(
             config,
-            "[plugin.{name}]\nsource = {wasm:?}\n{keys}\n\
+            "[plugin.{name}]\nsource = {wasm:?}\n{keys}\ncapabilities = {{ {grants} }}\n\
              [[route]]\nheaders = {{ x-plugin = \"{name}\" }}\n\
              plugins = [\"{name}\"]\ncluster = \"app\"\n"
         );

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use harness::{Program, Proxy, eventually};
+use harness::{Answer, Client, Program, Proxy, eventually};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 const CARGO: [(&str, &str); 2] = [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")];
 
@@ -61,20 +62,20 @@ async fn a_changed_source_is_built_tested_and_swapped_in() {
     let cases = project.join("cases.toml");
     let changed = fs::read_to_string(&cases).unwrap().replace("Welcome", "Hi");
     fs::write(&cases, changed).unwrap();
-    eventually!({
-        let answer = proxy.client().await.try_start(get_hello()).await;
-        match answer {
-            Ok(response) => harness::Answer::collect(response)
-                .await
-                .is_ok_and(|answer| answer.text() == "Hi, stranger!\n"),
-            // Between the two proxies.
-            Err(_) => false,
-        }
-    });
+    eventually!(greets(&proxy, "Hi, stranger!\n").await);
 
     assert_eq!(proxy.stop().await.code, Some(0));
 }
 
-fn get_hello() -> http::Request<harness::Body> {
-    http::Request::get("/hello").body(harness::empty()).unwrap()
+/// Whether there is a proxy that greets so: between two of them nobody listens.
+async fn greets(proxy: &Proxy, greeting: &str) -> bool {
+    let Ok(stream) = TcpStream::connect(proxy.address("http")).await else { return false };
+    let mut client = Client::http1_over(stream).await;
+    let request = http::Request::get("/hello").body(harness::empty()).unwrap();
+    match client.try_start(request).await {
+        Ok(response) => {
+            Answer::collect(response).await.is_ok_and(|answer| answer.text() == greeting)
+        }
+        Err(_) => false,
+    }
 }

@@ -107,7 +107,7 @@ fn what_is_held_comes_again() {
     let pieces: [&[u8]; 3] = [b"one\ntw", b"o\nth", b"ree"];
     let passed = sees("lines", 10).on_request_body(&mut exchange, &pieces);
     assert_eq!((passed.octets, passed.verdict), (b"one\ntwo\nthree".to_vec(), Verdict::Continue));
-    let passed = sees("hold", 9).on_request_body(&mut exchange, &pieces);
+    let passed = sees("hold", 13).on_request_body(&mut exchange, &pieces);
     assert_eq!(passed.octets, b"one\ntwo\nthree");
     assert!(failure("hold", 4).contains("the mode allows 4"));
 }
