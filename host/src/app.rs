@@ -19,6 +19,7 @@ use thiserror::Error;
 use wasmgate_bundled::Bundled;
 
 use crate::config::Config;
+use crate::plugin::compiler::this_program;
 use crate::telemetry::access_log::Observer;
 use crate::telemetry::status::Status;
 use load::Loader;
@@ -40,10 +41,11 @@ pub struct Options {
 }
 
 impl Options {
-    /// With the plugins in the binary, compiled in this process, and nobody who
+    /// With the plugins in the binary, compiled by this program, and nobody who
     /// observes.
     pub fn new(source: Source) -> Self {
-        Self { source, bundled: wasmgate_bundled::PLUGINS, compiler: None, observer: None }
+        let compiler = this_program();
+        Self { source, bundled: wasmgate_bundled::PLUGINS, compiler, observer: None }
     }
 }
 

@@ -106,8 +106,8 @@ async fn whoever_shows_no_certificate_or_a_strangers_is_refused_and_the_log_says
         for (version, identity, reason) in [
             (TlsVersion::V1_2, None, "no certificates"),
             (TlsVersion::V1_3, None, "no certificates"),
-            (TlsVersion::V1_2, Some(&stranger), "UnknownIssuer"),
-            (TlsVersion::V1_3, Some(&stranger), "UnknownIssuer"),
+            (TlsVersion::V1_2, Some(&stranger), "invalid peer certificate"),
+            (TlsVersion::V1_3, Some(&stranger), "invalid peer certificate"),
         ] {
             let proxy = parties.proxy(&origin, lines).start().await;
             parties.ask(&proxy, version, identity).await.expect_err(reason);

@@ -82,6 +82,7 @@ async fn swapped(component: &str, home: &Path) {
     let origin = Origin::http1().start().await;
     let proxy = Proxy::with(format!(
         "plugin_dir = \"plugins\"\ncache_dir = {:?}\n\
+         [limits]\nrequests_per_connection = 100000000\n\
          [[listener]]\nlisten = \"@http\"\n\
          [cluster.app]\nendpoints = [{:?}]\n\
          [[route]]\ncluster = \"app\"\n",

@@ -12,8 +12,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::output::{Failure, print};
-use super::run;
-use crate::app::Source;
+use crate::app::{App, Options, Source};
 use origin::Origin;
 use ports::Ports;
 use tour::Tour;
@@ -47,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let origins = [Origin::start("one")?, Origin::start("two")?];
     let ports = Ports::choose(arguments.port, arguments.tls_port)?;
     let config = furnish(folder.path(), &ports, &origins)?;
-    let running = run::start(Source::File(config))?;
+    let running = App::start(Options::new(Source::File(config)))?;
     let tour = Tour { folder: folder.path(), ports: &ports, origins: &origins };
     print(&tour.text())?;
     running.wait();

@@ -23,6 +23,7 @@ use clap::Subcommand;
 use super::logging::LogLevel;
 use super::output::Failure;
 use crate::plugin::artifact::Artifact;
+use crate::plugin::compiler::this_program;
 use crate::plugin::engine::{self, Engine};
 
 pub(super) const EXAMPLES: &str = "\
@@ -75,6 +76,7 @@ fn load(engine: &Engine, what: &str, wasm: &[u8]) -> anyhow::Result<Artifact> {
 
 fn engine() -> anyhow::Result<Engine> {
     Engine::new(engine::default_cache_dir().as_deref())
+        .map(|engine| engine.with_compiler(this_program()))
         .map_err(|error| anyhow::anyhow!("the Wasm engine does not start: {error:#}"))
 }
 

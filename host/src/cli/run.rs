@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::output::Failure;
-use crate::app::{App, Options, Running, Source, StartError};
+use crate::app::{App, Options, Running, Source};
 
 /// Runs the proxy that a configuration file describes.
 ///
@@ -33,17 +33,10 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// Serves until a signal says otherwise.
 pub(super) fn serve(source: Source) -> Result<(), Failure> {
-    let running = start(source)?;
+    let running = App::start(Options::new(source))?;
     tell(&running);
     running.wait();
     Ok(())
-}
-
-/// Starts a proxy that compiles its plugins by running this program.
-pub(super) fn start(source: Source) -> Result<Running, StartError> {
-    // Also when a newer one has taken the file's place meanwhile.
-    let compiler = Some(PathBuf::from("/proc/self/exe"));
-    App::start(Options { compiler, ..Options::new(source) })
 }
 
 fn tell(running: &Running) {

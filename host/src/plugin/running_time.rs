@@ -20,6 +20,10 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -29,6 +33,11 @@ const TICK: Duration = Duration::from_millis(1);
 const SLICE: Duration = Duration::from_micros(100);
 /// The pause of an overrunning hook while its worker is busy.
 const PAUSE: Duration = Duration::from_millis(1);
+/// The pause of one that has had [`SLICES_SHORT`] slices, 10 ms: the longer it runs,
+/// the less of the worker it gets, so that hardly any other exchange meets it.
+const PAUSE_LONG: Duration = Duration::from_millis(5);
+/// See [`PAUSE_LONG`].
+const SLICES_SHORT: u32 = 100;
 /// A hook that waits, for a clock or a file and not for what has a bound of its own, may do so this many times longer
 /// than it may run, and at least [`WAIT_MIN`].
 const WAIT_FACTOR: u32 = 20;
@@ -107,14 +116,19 @@ impl Drop for Ticker {
     }
 }
 
-/// A tick that comes late is a worker that is held too long. Where the process may
-/// not raise a priority, ticks are as late as the machine is busy.
+/// A tick that comes late is a worker that is held too long. So the ticker comes
+/// before all that is scheduled by fairness; it runs for a microsecond each time.
+/// Where the process may not have that, ticks are as late as the machine is busy.
 fn be_punctual() {
-    /// Niceness: before the workers, and before what else the machine does.
+    /// Niceness, where there is no right to more: before the workers.
     const NICENESS: i32 = -10;
     /// The kernel delays a sleeper by up to 50 µs, half a slice, unless told not to.
     const SLACK: NonZeroU64 = NonZeroU64::MIN;
-    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
+    let real_time = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
+    let own = thread_native_id();
+    if set_thread_priority_and_policy(own, ThreadPriority::Min, real_time).is_err() {
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
+    }
     let _ = rustix::thread::set_current_timer_slack(Some(SLACK));
 }
 
@@ -228,6 +242,7 @@ impl Lane {
         let bound = (deadline * WAIT_FACTOR).max(WAIT_MIN);
         let mut timeout = pin!(tokio::time::sleep(bound));
         let mut overrun = None;
+        let mut slices = 0u32;
         // Since when the hook has waited for what has a bound of its own.
         let mut excused = None;
         loop {
@@ -271,8 +286,10 @@ impl Lane {
             last = next.await.ok_or(WaitedTooLong(bound))?;
             if let Slice::Stopped = last {
                 tokio::task::yield_now().await;
+                slices = slices.saturating_add(1);
                 if self.activity.get() != activity {
-                    tokio::time::sleep(PAUSE).await;
+                    let pause = if slices < SLICES_SHORT { PAUSE } else { PAUSE_LONG };
+                    tokio::time::sleep(pause).await;
                 }
                 // Only waiting counts against `bound`; running has its own deadline.
                 timeout.as_mut().reset(Instant::now() + bound);
