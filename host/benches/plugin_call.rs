@@ -143,7 +143,7 @@ fn calls(criterion: &mut Criterion) {
     let names = |count: usize| FIELDS[..count].iter().map(|(name, _)| *name).collect::<Vec<_>>();
     let act = |act: &str| serde_json::json!({ "act": act });
     let asks = |count: usize| serde_json::json!({ "fields": names(count) });
-    let matching = |act: &str, subject: &str| serde_json::json!({ "regexes": patterns::FIFTY, "subject": subject, "act": act });
+    let matching = |act: &str, subject: &str| serde_json::json!({ "regexes": patterns::FIFTY.as_slice(), "subject": subject, "act": act });
     let header = "request:user-agent";
     let keeps = |what: &str| serde_json::json!({ "what": what });
     let plugins = [

@@ -293,7 +293,7 @@ fn stopped(mut exchange: Box<Exchange>, stop: Stop) -> (Box<Exchange>, Result<Co
     match stop {
         Stop::Failed(error) => (exchange, Err(error)),
         Stop::Answer(response) => {
-            let content = answered(&mut exchange, response);
+            let content = answered(&mut exchange, *response);
             (exchange, Ok(content))
         }
     }

@@ -103,8 +103,8 @@ async fn the_command_line_grants_nothing() {
 
 #[tokio::test]
 async fn inspect_says_what_a_plugin_needs() {
-    let text = Program::new(&["plugin", "inspect", guest::COUNTER]).run().await.stdout;
+    let text = Program::new(["plugin", "inspect", guest::COUNTER]).run().await.stdout;
     assert!(text.contains("capabilities = { counter = true }"), "{text}");
-    let text = Program::new(&["plugin", "inspect", guest::TRIVIAL]).run().await.stdout;
+    let text = Program::new(["plugin", "inspect", guest::TRIVIAL]).run().await.stdout;
     assert!(text.contains("no grant"), "{text}");
 }

@@ -9,7 +9,7 @@ use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use wasmgate::plugin::pattern_set::{AskedSets, Definition, Options, PatternSet, Sets};
 
 /// Fifty such as a firewall looks for.
-pub const FIFTY: [&str; 50] = [
+pub(crate) const FIFTY: [&str; 50] = [
     r"union\s+(?:all\s+)?select",
     r"\bor\b\s+\d+\s*=\s*\d+",
     r"<script[^>]*>",
@@ -68,7 +68,7 @@ const WORDS: [&str; 16] = [
 ];
 
 /// The library itself, over the same texts that the guest is asked about.
-pub fn native(criterion: &mut Criterion, header: &str, path: &str) {
+pub(crate) fn native(criterion: &mut Criterion, header: &str, path: &str) {
     let set = native_set(&FIFTY.map(str::to_owned));
     criterion.bench_function("matcher_50/native/header", |bencher| {
         bencher.iter(|| set.is_match(black_box(header.as_bytes())));
@@ -83,7 +83,7 @@ pub fn native(criterion: &mut Criterion, header: &str, path: &str) {
 
 /// Patterns with gaps over input that varies: in one set, one by one, and as the
 /// host does it.
-pub fn varied(criterion: &mut Criterion) {
+pub(crate) fn varied(criterion: &mut Criterion) {
     for (name, patterns) in [("plain", FIFTY.map(str::to_owned).to_vec()), ("gaps", gaps())] {
         let inputs = inputs();
         let mut next = inputs.iter().cycle();

@@ -52,6 +52,7 @@ pub struct Account {
 }
 
 /// When a call that is timed began.
+#[derive(Clone, Copy)]
 #[must_use]
 pub(super) struct Began(Option<Instant>);
 

@@ -44,7 +44,7 @@ const DRAIN_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub enum Stop {
     /// A plugin answers instead.
-    Answer(Response<Bytes>),
+    Answer(Box<Response<Bytes>>),
     /// The exchange has failed.
     Failed(Error),
 }

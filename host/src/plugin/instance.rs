@@ -135,7 +135,7 @@ impl Crash {
     }
 
     /// `configure` refused what another instance took when the plugin was loaded.
-    pub(super) fn refused(text: String) -> Self {
+    pub(super) fn refused(text: &str) -> Self {
         let detail = format!("refuses the configuration that it took before: {text}");
         Self { kind: CrashKind::Trap, detail }
     }

@@ -61,7 +61,7 @@ impl InstancePool {
             lane,
         ));
         let (instance, configured) = new.await?;
-        configured.map_err(Crash::refused)?;
+        configured.map_err(|text| Crash::refused(&text))?;
         Ok(Box::new(instance))
     }
 

@@ -43,7 +43,7 @@ pub struct PatternSet {
 
 #[derive(Debug)]
 enum Matcher {
-    Regex(RegexSet),
+    Regex(Box<RegexSet>),
     Literal(LiteralSet),
     Network(NetworkSet),
 }
@@ -54,7 +54,7 @@ impl PatternSet {
         definition.check_size()?;
         let matcher = match &definition {
             Definition::Regex(patterns, options) => {
-                RegexSet::new(patterns, *options).map(Matcher::Regex)
+                RegexSet::new(patterns, *options).map(|set| Matcher::Regex(Box::new(set)))
             }
             Definition::Literal(literals, ignore_case) => {
                 LiteralSet::new(literals, *ignore_case).map(Matcher::Literal)

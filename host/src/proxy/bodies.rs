@@ -47,18 +47,15 @@ pub(super) async fn request(
     }
     let (back, ready) = pass(Message::Request, exchange, body, stages, finish, lane).await;
     exchange = back;
-    let body = ready.map(|ready| {
-        let body = match ready {
-            Ready::InHand(body) => {
-                frame(&mut exchange.headers, body.length(), body.trailers());
-                RequestBody::InHand(body)
-            }
-            Ready::Passing(body, length) => {
-                frame(&mut exchange.headers, length, None);
-                RequestBody::Passing(body)
-            }
-        };
-        body
+    let body = ready.map(|ready| match ready {
+        Ready::InHand(body) => {
+            frame(&mut exchange.headers, body.length(), body.trailers());
+            RequestBody::InHand(body)
+        }
+        Ready::Passing(body, length) => {
+            frame(&mut exchange.headers, length, None);
+            RequestBody::Passing(body)
+        }
     });
     (exchange, body)
 }
@@ -205,7 +202,7 @@ where
             pipeline.extend(run.request_stages(&exchange, before));
             Ok(())
         }
-        Passage::Answer(response) => Err(Stop::Answer(*response)),
+        Passage::Answer(response) => Err(Stop::Answer(response)),
         Passage::Failed(error) => Err(Stop::Failed(error)),
     };
     (exchange, passed)

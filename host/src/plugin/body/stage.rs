@@ -287,11 +287,11 @@ impl Stage {
                 self.check_may_change()?;
                 Ok(Change { octets: Some(octets.into()), ..all })
             }
-            Decision::Edit(edits) => self.check_edits(edits, all),
+            Decision::Edit(edits) => self.check_edits(edits, &all),
         }
     }
 
-    fn check_edits(&self, edits: BodyEdits, all: Change) -> Result<Change, Illegal> {
+    fn check_edits(&self, edits: BodyEdits, all: &Change) -> Result<Change, Illegal> {
         let BodyEdits { taken, octets, end, trailers } = edits;
         let taken = taken.map_or(all.shown, |taken| taken as usize);
         if octets.is_some() || end || taken != all.shown || !trailers.is_empty() {
@@ -310,7 +310,9 @@ impl Stage {
             return Err(Illegal("to change trailer fields before the body's last part".to_owned()));
         }
         let trailers = edits::check_all(trailers)?;
-        Ok(Change { taken, octets: octets.map(Bytes::from), end, trailers, ..all })
+        let octets = octets.map(Bytes::from);
+        let Change { shown, part, wait, .. } = *all;
+        Ok(Change { shown, part, taken, wait, octets, end, trailers })
     }
 
     fn check_may_change(&self) -> Result<(), Illegal> {

@@ -140,7 +140,7 @@ impl Run {
             Ok(Step::Word(_)) => Ok(()),
             Ok(Step::Answer(response)) => {
                 self.turn_back(of, at);
-                Err(Stop::Answer(response))
+                Err(Stop::Answer(Box::new(response)))
             }
             Err(error) => {
                 self.turn_back(of, at);

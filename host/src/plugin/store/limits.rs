@@ -102,8 +102,9 @@ impl Limits {
     }
 
     fn remove(&self, limit: &Limit, key: &[u8]) {
-        let is_gone = |_: &Box<[u8]>, bucket: &AtomicU64| bucket.load(Ordering::Relaxed) == GONE;
-        if let Ok(Some(_)) = limit.buckets.pin().remove_if(key, is_gone) {
+        let buckets = limit.buckets.pin();
+        let removed = buckets.remove_if(key, |_, bucket| bucket.load(Ordering::Relaxed) == GONE);
+        if let Ok(Some(_)) = removed {
             self.usage.release(0, 1);
         }
     }

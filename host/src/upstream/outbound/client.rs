@@ -119,7 +119,7 @@ impl<R: Resolve> Client<R> {
             response_timeout: self.grant.config.timeout,
         };
         let reply = send(&cluster, call, &self.deadlines, &mut Attempts::default()).await;
-        let reply = reply.map_err(failure)?;
+        let reply = reply.map_err(|error| failure(&error))?;
         let (mut parts, incoming) = reply.response.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {
             let text = format!("{}: it switches protocols unasked", url.origin());
@@ -252,7 +252,7 @@ async fn collect(mut body: UpstreamBody, most: usize) -> Result<Bytes, OutgoingE
     }
     let mut collected = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(failure)?;
+        let frame = frame.map_err(|error| failure(&error))?;
         if let Ok(data) = frame.into_data() {
             if !fits(collected.len() as u64 + data.len() as u64) {
                 return Err(OutgoingError::TooLarge);
@@ -263,7 +263,7 @@ async fn collect(mut body: UpstreamBody, most: usize) -> Result<Bytes, OutgoingE
     Ok(collected.freeze())
 }
 
-fn failure(error: Error) -> OutgoingError {
+fn failure(error: &Error) -> OutgoingError {
     match error.kind {
         ErrorKind::ConnectTimeout | ErrorKind::ResponseTimeout | ErrorKind::UpstreamBodyTimeout => {
             OutgoingError::Timeout
