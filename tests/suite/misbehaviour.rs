@@ -12,8 +12,12 @@ fn culprits() -> Vec<(String, &'static str, &'static str)> {
         ("traps", guest::TRAP, "config = { always = true }"),
         ("hogs", guest::HOG, "memory = \"4MiB\"\nconfig = { always = true }"),
         ("spins", guest::SPIN, "deadline = \"20ms\"\nconfig = { always = true }"),
-        ("floods-kv", guest::KEEPS, "config = { what = \"kv-flood\" }\n"),
-        ("floods-metrics", guest::KEEPS, "config = { what = \"metric-flood\" }\n"),
+        ("floods-kv", guest::KEEPS, "deadline = \"5s\"\nconfig = { what = \"kv-flood\" }\n"),
+        (
+            "floods-metrics",
+            guest::KEEPS,
+            "deadline = \"5s\"\nconfig = { what = \"metric-flood\" }\n",
+        ),
     ];
     let kinds = KINDS.iter().cycle().take(100).enumerate();
     kinds.map(|(index, (name, wasm, keys))| (format!("{name}-{index}"), *wasm, *keys)).collect()

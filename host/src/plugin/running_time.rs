@@ -33,11 +33,6 @@ const TICK: Duration = Duration::from_millis(1);
 const SLICE: Duration = Duration::from_micros(100);
 /// The pause of an overrunning hook while its worker is busy.
 const PAUSE: Duration = Duration::from_millis(1);
-/// The pause of one that has had [`SLICES_SHORT`] slices, 10 ms: the longer it runs,
-/// the less of the worker it gets, so that hardly any other exchange meets it.
-const PAUSE_LONG: Duration = Duration::from_millis(5);
-/// See [`PAUSE_LONG`].
-const SLICES_SHORT: u32 = 100;
 /// A hook that waits, for a clock or a file and not for what has a bound of its own, may do so this many times longer
 /// than it may run, and at least [`WAIT_MIN`].
 const WAIT_FACTOR: u32 = 20;
@@ -242,7 +237,6 @@ impl Lane {
         let bound = (deadline * WAIT_FACTOR).max(WAIT_MIN);
         let mut timeout = pin!(tokio::time::sleep(bound));
         let mut overrun = None;
-        let mut slices = 0u32;
         // Since when the hook has waited for what has a bound of its own.
         let mut excused = None;
         loop {
@@ -286,10 +280,8 @@ impl Lane {
             last = next.await.ok_or(WaitedTooLong(bound))?;
             if let Slice::Stopped = last {
                 tokio::task::yield_now().await;
-                slices = slices.saturating_add(1);
                 if self.activity.get() != activity {
-                    let pause = if slices < SLICES_SHORT { PAUSE } else { PAUSE_LONG };
-                    tokio::time::sleep(pause).await;
+                    tokio::time::sleep(PAUSE).await;
                 }
                 // Only waiting counts against `bound`; running has its own deadline.
                 timeout.as_mut().reset(Instant::now() + bound);

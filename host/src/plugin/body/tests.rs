@@ -332,9 +332,10 @@ fn illegal_decisions_are_told_apart() {
 fn long_pieces_are_shown_in_parts() {
     let long = vec![b'a'; 5 * PIECE_MAX / 2];
     let mut most = 0;
-    let came = run(Sender::new(&[long.clone()]), vec![stage(Mode::Watch)], |_, shown, _| {
-        most = most.max(shown.len());
-        Decision::Continue
-    });
+    let came =
+        run(Sender::new(std::slice::from_ref(&long)), vec![stage(Mode::Watch)], |_, shown, _| {
+            most = most.max(shown.len());
+            Decision::Continue
+        });
     assert_eq!((came.octets, most), (long, PIECE_MAX));
 }
