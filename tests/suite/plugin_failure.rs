@@ -148,7 +148,7 @@ async fn a_configuration_that_a_plugin_refuses_is_told_in_its_words() {
 #[tokio::test]
 async fn a_plugin_that_spins_keeps_the_worker_from_nothing_else() {
     let origin = Origin::http1().start().await;
-    let proxy = failing(&origin, guest::SPIN, "deadline = \"2s\"\n").start().await;
+    let proxy = failing(&origin, guest::SPIN, "deadline = \"300ms\"\n").start().await;
     let mut spinning = Vec::new();
     for n in 0..2 {
         let mut client = proxy.client().await;
