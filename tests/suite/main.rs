@@ -27,6 +27,7 @@ mod http2;
 mod http_capability;
 mod kv;
 mod languages;
+mod layers;
 mod matcher;
 mod metrics;
 mod misbehaviour;
