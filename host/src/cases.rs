@@ -1,6 +1,6 @@
 //! Request cases: a plugin tried in the real engine, without a proxy of one's own.
 //!
-//! [`file`] reads cases from TOML, [`replay`] makes them of an access log, and
+//! [`mod@file`] reads cases from TOML, [`replay`] makes them of an access log, and
 //! [`written`] writes them down. A [`stage`] is the proxy itself, started in this process
 //! on loopback sockets with the plugin on its one route and a scripted endpoint
 //! behind it; [`run`] plays cases on stages and [`compare`]s what happened with what

@@ -1,6 +1,6 @@
 //! A body on its way through the plugins that want to see it.
 //!
-//! A [`Pipeline`] has one [`Stage`](stage::Stage) for each of these plugins, in
+//! A [`Pipeline`] has one [`Stage`] for each of these plugins, in
 //! the order in which the body passes. It is pulled from its end: octets are asked
 //! of the sender only when no stage can do anything with those that there are, so
 //! that nothing piles up while a hook runs or the receiver is slow.
