@@ -76,3 +76,43 @@ async fn no_exchange_is_lost_or_answered_wrongly_and_no_memory_is() {
     let log = proxy.log();
     assert!(log.iter().all(|entry| entry["status"] == 200 && entry.get("error").is_none()));
 }
+
+/// The component in `source` with `number` in its mark.
+fn marked(source: &str, number: u16) -> Vec<u8> {
+    let mut component = std::fs::read(source).unwrap();
+    let mark = b"mark:0000";
+    let at = component.windows(mark.len()).position(|octets| octets == mark).unwrap();
+    component[at..at + mark.len()].copy_from_slice(format!("mark:{number:04}").as_bytes());
+    component
+}
+
+#[tokio::test]
+async fn a_plugin_of_a_megabyte_is_compiled_while_its_predecessor_answers() {
+    let origin = Origin::http1().start().await;
+    let proxy = Proxy::with(format!(
+        "plugin_dir = \"plugins\"\n\
+         [[listener]]\nlisten = \"@http\"\n\
+         [cluster.app]\nendpoints = [{:?}]\n\
+         [[route]]\ncluster = \"app\"\n",
+        origin.url()
+    ))
+    .plugin("plugins/a.wasm", guest::MARKED)
+    .start()
+    .await;
+    assert_eq!(proxy.get("/").await.header("x-tag"), Some("mark:0000"));
+
+    proxy.replace("plugins/a.wasm", &marked(guest::MARKED_LARGE, 7));
+
+    let mut by_the_old = 0;
+    eventually!(match proxy.get("/").await.header("x-tag") {
+        Some("mark:0000") => {
+            by_the_old += 1;
+            false
+        }
+        tag => {
+            assert_eq!(tag, Some("mark:0007"));
+            true
+        }
+    });
+    assert!(by_the_old > 0, "nobody waited for the compiler");
+}

@@ -255,7 +255,7 @@ impl Balancing {
                 ("illegal", format!("picked the endpoint {id}, which it was not offered"))
             }
         };
-        if plugin.settings.allowance.take().is_some() {
+        if plugin.settings.allowance.take(&plugin.settings.name) {
             tracing::warn!(plugin = %self.name, hook = hook.as_str(), cluster = %self.cluster,
                 failure = word, "{detail}");
         }

@@ -616,7 +616,7 @@ impl Failure {
             }
             Self::Stopped => return format!("{name}: stopped after too many crashes in a row"),
         };
-        if plugin.settings.allowance.take().is_some() {
+        if plugin.settings.allowance.take(&plugin.settings.name) {
             tracing::warn!(plugin = %name, hook = hook.as_str(), %request_id, failure = word, "{detail}");
         }
         format!("{name}: {}: {word}: {detail}", hook.as_str())

@@ -115,9 +115,20 @@ impl Default for LogAllowance {
 }
 
 impl LogAllowance {
-    /// Permission for one line, with how many were dropped since the last time
-    /// that was told; none when the second's lines are used up.
-    pub fn take(&self) -> Option<u64> {
+    /// Permission for one line of `plugin`; none when the second's lines are used
+    /// up. How many were dropped is logged as soon as lines may be written again,
+    /// whatever kind of line it is that asks first.
+    pub fn take(&self, plugin: &str) -> bool {
+        let Some(dropped) = self.take_counting() else { return false };
+        if dropped > 0 {
+            tracing::warn!(target: "plugin", plugin, dropped,
+                "the plugin logs more than its allowance; lines were dropped");
+        }
+        true
+    }
+
+    /// Permission for one line, with how many were dropped since that was told.
+    fn take_counting(&self) -> Option<u64> {
         let second = self.start.elapsed().as_secs();
         let mut dropped = 0;
         // Two workers may both start a second: it then has a few lines more.
@@ -358,7 +369,7 @@ mod tests {
     #[test]
     fn a_flood_of_lines_is_cut_and_counted() {
         let allowance = LogAllowance::default();
-        let allowed = (0..1000).filter(|_| allowance.take().is_some()).count();
+        let allowed = (0..1000).filter(|_| allowance.take("a")).count();
         // A second may begin while the loop runs.
         assert!((LINES_MAX as usize..=2 * LINES_MAX as usize).contains(&allowed));
     }

@@ -95,7 +95,7 @@ async fn call(pool: &InstancePool, lane: &Lane) {
         return;
     };
     plugin.crashed(Hook::Tick, &crash, permit);
-    if plugin.settings.allowance.take().is_some() {
+    if plugin.settings.allowance.take(&plugin.settings.name) {
         let (hook, word) = (Hook::Tick.as_str(), crash.kind.as_str());
         tracing::warn!(plugin = %plugin.settings.name, hook, failure = word, "{}", crash.detail);
     }

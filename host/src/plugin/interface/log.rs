@@ -30,10 +30,8 @@ impl Host for HostState {
 impl HostState {
     /// One line by the plugin, within its allowance of lines a second.
     pub(in crate::plugin) fn log_line(&self, level: Level, message: &str) {
-        let Some(dropped) = self.allowance.take() else { return };
-        if dropped > 0 {
-            tracing::warn!(target: "plugin", plugin = %self.name, dropped,
-                "the plugin logs more than its allowance; lines were dropped");
+        if !self.allowance.take(&self.name) {
+            return;
         }
         let message = printable(message);
         let id = self

@@ -91,7 +91,7 @@ impl LogStream {
     fn end_line(&mut self) {
         let text = String::from_utf8_lossy(&self.line).escape_debug().to_string();
         self.line.clear();
-        if self.allowance.take().is_none() {
+        if !self.allowance.take(&self.name) {
             return;
         }
         let plugin = &self.name;
