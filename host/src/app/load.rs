@@ -28,6 +28,7 @@ pub(super) struct Loader {
     source: Source,
     builtins: Vec<&'static str>,
     registry: Registry,
+    engine: Arc<Engine>,
     /// What plugins keep.
     store: Arc<Store>,
     ticker: Ticker,
@@ -108,6 +109,7 @@ impl Loader {
         let engine = Engine::new(cache.as_deref())
             .map_err(|error| fatal("the Wasm engine does not start", &error))?
             .with_compiler(options.compiler);
+        let engine = Arc::new(engine);
         let ticker = Ticker::start(engine.wasmtime())
             .map_err(|error| fatal("cannot start a thread", &error))?;
         let bundled = options.bundled;
@@ -120,11 +122,12 @@ impl Loader {
             source: options.source,
             builtins: bundled.iter().map(|plugin| plugin.name).collect(),
             registry: Registry::new(
-                Arc::new(engine),
+                Arc::clone(&engine),
                 ticker.clone(),
                 Arc::clone(&store),
                 bundled_of(bundled),
             ),
+            engine,
             store,
             ticker,
             runtime,
@@ -148,7 +151,9 @@ impl Loader {
                 StartError(format!("error: cannot use the store {path}: {error}\n"))
             })?;
         }
-        self.build(loaded, Strictness::All)
+        let built = self.build(loaded, Strictness::All)?;
+        self.engine.leave_room();
+        Ok(built)
     }
 
     pub(super) fn store(&self) -> Arc<Store> {

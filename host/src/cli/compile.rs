@@ -1,6 +1,7 @@
 //! `wasmgate compile`, which the proxy starts for itself; see [`crate::plugin::compiler`].
 
 use std::io::Read as _;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
@@ -16,6 +17,10 @@ pub(super) struct Arguments {
     /// The compile cache
     #[arg(long, value_name = "DIR")]
     cache_dir: PathBuf,
+
+    /// Compile on so many threads [default: one for each processor]
+    #[arg(long, value_name = "NUMBER")]
+    threads: Option<NonZeroUsize>,
 }
 
 const EXAMPLES: &str = "\
@@ -25,7 +30,13 @@ Examples:
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut wasm = Vec::new();
     std::io::stdin().lock().read_to_end(&mut wasm).context("cannot read standard input")?;
-    let compile = || Engine::new(Some(&arguments.cache_dir))?.compile(&wasm);
+    let compile = || {
+        let engine = Engine::new(Some(&arguments.cache_dir))?;
+        if let Some(threads) = arguments.threads {
+            engine.use_threads(threads);
+        }
+        engine.compile(&wasm)
+    };
     compile().map_err(|error| anyhow!("{error:#}"))?;
     Ok(())
 }

@@ -45,24 +45,24 @@ impl Compiler {
     }
 
     /// Makes sure, as far as it can, that the component is in the cache, and as it was
-    /// written. The error is a component that ended the compiler and is not to be
-    /// tried again in here.
-    pub(super) fn prepare(&self, wasm: &[u8]) -> wasmtime::Result<()> {
+    /// written; returns whether it is. The error is a component that ended the compiler
+    /// and is not to be tried again in here.
+    pub(super) fn prepare(&self, wasm: &[u8], threads: usize) -> wasmtime::Result<bool> {
         let record = self.record(wasm);
         if self.holds(&record).unwrap_or(false) {
-            return Ok(());
+            return Ok(true);
         }
-        match self.compile(wasm, &record) {
+        match self.compile(wasm, &record, threads) {
             Ok(status) => match status.signal() {
                 Some(signal) => Err(wasmtime::Error::msg(format!(
                     "the compiler was ended by signal {signal}; the component may need more memory than there is"
                 ))),
                 // What is wrong with it is said by compiling it here.
-                None => Ok(()),
+                None => Ok(status.success()),
             },
             Err(error) => {
                 tracing::debug!(%error, "no process to compile in, or no place for its result");
-                Ok(())
+                Ok(false)
             }
         }
     }
@@ -90,12 +90,14 @@ impl Compiler {
 
     /// In a folder of its own first: what the child makes is known by that, and takes
     /// the place of what was there.
-    fn compile(&self, wasm: &[u8], record: &Path) -> io::Result<ExitStatus> {
+    fn compile(&self, wasm: &[u8], record: &Path, threads: usize) -> io::Result<ExitStatus> {
         let folder = tempfile::Builder::new().prefix(".compiling-").tempdir_in(&self.cache_dir)?;
         let mut child = Command::new(&self.program)
             .arg("compile")
             .arg("--cache-dir")
             .arg(folder.path())
+            .arg("--threads")
+            .arg(threads.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

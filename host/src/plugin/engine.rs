@@ -4,7 +4,9 @@
 //! the business of [`super::running_time`], what one instance may use that of
 //! [`super::limits`].
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{
@@ -31,6 +33,9 @@ const MAPPINGS_OTHER: u64 = 4096;
 /// What Linux allows a process unless `vm.max_map_count` was changed.
 const MAPPINGS_DEFAULT: u64 = 65_530;
 
+/// Of files in the compile cache, as zstd counts: its default.
+const COMPRESSION: i32 = 3;
+
 /// Compiles components and links them to the host.
 pub struct Engine {
     engine: wasmtime::Engine,
@@ -38,6 +43,8 @@ pub struct Engine {
     /// None without a cache to share with it.
     cache_dir: Option<PathBuf>,
     compiler: Option<Compiler>,
+    /// On so many threads.
+    threads: AtomicUsize,
 }
 
 impl Engine {
@@ -68,7 +75,20 @@ impl Engine {
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         interface::add_to_linker(&mut linker)?;
-        Ok(Self { engine, linker, cache_dir, compiler: None })
+        let threads = AtomicUsize::new(processors());
+        Ok(Self { engine, linker, cache_dir, compiler: None, threads })
+    }
+
+    /// From now on there is traffic: compiling leaves half of the processors alone.
+    /// Its low priority does not, since a thread that is woken on a processor where
+    /// the compiler runs may wait until the compiler's time slice ends.
+    pub fn leave_room(&self) {
+        self.threads.store((processors() / 2).max(1), Ordering::Relaxed);
+    }
+
+    /// Compiles on so many threads.
+    pub fn use_threads(&self, threads: NonZeroUsize) {
+        self.threads.store(threads.get(), Ordering::Relaxed);
     }
 
     /// Compiles in processes of its own, by the hidden command `compile` of
@@ -92,11 +112,15 @@ impl Engine {
     /// On threads that end with it: what compiling needs is a hundred times what it
     /// leaves, and the allocator gives a thread's memory back when it ends.
     pub fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Component> {
+        let threads = self.threads.load(Ordering::Relaxed);
         if let Some(compiler) = &self.compiler {
-            compiler.prepare(wasm)?;
+            // What is in the cache needs no threads.
+            if compiler.prepare(wasm, threads)? {
+                return Component::from_binary(&self.engine, wasm);
+            }
         }
         let name = |index| format!("wasmgate-compile-{index}");
-        match rayon::ThreadPoolBuilder::new().thread_name(name).build() {
+        match rayon::ThreadPoolBuilder::new().thread_name(name).num_threads(threads).build() {
             Ok(threads) => threads.install(|| Component::from_binary(&self.engine, wasm)),
             // Without further threads it takes longer, and works.
             Err(_) => Component::from_binary(&self.engine, wasm),
@@ -107,6 +131,10 @@ impl Engine {
     pub fn link(&self, component: &Component) -> wasmtime::Result<InstancePre<HostState>> {
         self.linker.instantiate_pre(component)
     }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 fn config() -> Config {
@@ -181,6 +209,10 @@ fn open_cache(directory: &Path) -> anyhow::Result<Cache> {
     tempfile::tempfile_in(directory).context("cannot write there")?;
     let mut config = CacheConfig::new();
     config.with_directory(directory.canonicalize()?);
+    // What is used often would be compressed again, harder: 160 MiB for as long as
+    // that takes, in the proxy, and a file that is no longer what was recorded of it.
+    config.with_baseline_compression_level(COMPRESSION);
+    config.with_optimized_compression_level(COMPRESSION);
     Cache::new(config).map_err(|error| anyhow::anyhow!("{error:#}"))
 }
 
@@ -197,6 +229,14 @@ pub fn default_cache_dir() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_in_the_cache_stays_as_it_was_recorded_however_often_it_is_used() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = open_cache(folder.path()).expect("a cache");
+        // wasmtime compresses anew only what was compressed less than that.
+        assert_eq!(cache.baseline_compression_level(), cache.optimized_compression_level());
+    }
 
     #[test]
     fn as_many_instances_as_the_kernel_has_mappings_for() {
