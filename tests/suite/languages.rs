@@ -12,14 +12,14 @@ use harness::{Client, Finished, Origin, Program, Proxy, empty, eventually, guest
 use http::Request;
 
 /// A language, one of whose tools has to be there, and its own tests.
-struct Language {
-    name: &'static str,
+pub(crate) struct Language {
+    pub(crate) name: &'static str,
     tools: &'static [&'static str],
     test: &'static [&'static str],
 }
 
 /// Rust's answers are what the others are held to; `plugin_project` begins with it.
-const LANGUAGES: [Language; 4] = [
+pub(crate) const LANGUAGES: [Language; 4] = [
     Language { name: "js", tools: &["npm"], test: &["npm", "test"] },
     Language { name: "go", tools: &["go"], test: &["go", "test"] },
     Language { name: "c", tools: &["zig", "python-zig"], test: &["make", "test"] },
@@ -126,7 +126,7 @@ async fn load(mut client: Client, stop: Arc<AtomicBool>) {
 
 /// Whether the language can be tested here; where tests decide, it has to be.
 #[expect(clippy::print_stderr, reason = "what is not tested is said")]
-fn is_there(language: &Language) -> bool {
+pub(crate) fn is_there(language: &Language) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     let found = env::split_paths(&path)
         .any(|folder| language.tools.iter().any(|tool| folder.join(tool).is_file()));
@@ -141,7 +141,7 @@ fn is_there(language: &Language) -> bool {
 }
 
 /// Where a language's tools keep their caches, for as long as what cargo built.
-fn home(language: &str) -> PathBuf {
+pub(crate) fn home(language: &str) -> PathBuf {
     let test = env::current_exe().expect("a process knows its executable");
     let built = test.parent().and_then(Path::parent).expect("tests are in target/<profile>/deps");
     let home = built.join("wasmgate-test-languages").join(language);
@@ -156,13 +156,13 @@ fn settings() -> impl Iterator<Item = (String, String)> {
     env::vars().filter(|(name, _)| PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
 }
 
-async fn wasmgate(home: &Path, arguments: &[&str]) -> Finished {
+pub(crate) async fn wasmgate(home: &Path, arguments: &[&str]) -> Finished {
     let program = Program::new(arguments).directory(home);
     let program = settings().fold(program, |program, (name, value)| program.env(name, value));
     program.patience(PATIENCE).run().await
 }
 
-fn expect(finished: Finished) -> Finished {
+pub(crate) fn expect(finished: Finished) -> Finished {
     assert_eq!(finished.code, Some(0), "{}{}", finished.stdout, finished.stderr);
     finished
 }

@@ -125,6 +125,8 @@ impl Balancing {
     ) -> Result<Option<u32>, Failure> {
         let (mut chooser, permit) = self.take(Hook::Pick).await?;
         let offered: SmallVec<[u32; 8]> = loads.iter().map(|load| load.id).collect();
+        // The best of its bits, as many as the numbers of all languages have.
+        let key = key.map(|key| key >> 11);
         let began = self.pool.account.began(Hook::Pick);
         let called = chooser.pick(asked, key, loads, &self.pool.plugin.settings, &self.lane).await;
         self.pool.account.ended(began);

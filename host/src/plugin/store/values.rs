@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use papaya::{Compute, HashMap, Operation};
 
@@ -156,11 +156,12 @@ impl Values {
 }
 
 /// Versions are not given twice, not even after a restart: a plugin may have kept
-/// one somewhere. A million writes in each millisecond since it began is more than
-/// any process makes.
+/// one somewhere. Four million writes in each second since it began is more than any
+/// process makes. Below 2⁵³ for seventy years: JavaScript's numbers are exact to there.
 fn first_version() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    (since.as_millis() as u64) << 20
+    const YEAR_2024: Duration = Duration::from_secs(1_704_067_200);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH + YEAR_2024).unwrap_or_default();
+    (since.as_millis() as u64) << 12
 }
 
 impl Entry {
@@ -311,6 +312,12 @@ mod tests {
         let mut keys = runtime.block_on(service.keys(prefix, most));
         keys.sort();
         keys
+    }
+
+    #[test]
+    fn versions_are_exact_in_javascript() {
+        assert!(first_version() > 0);
+        assert!(first_version() < 1 << 52, "half of them are left");
     }
 
     #[test]
