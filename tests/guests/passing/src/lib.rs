@@ -1,4 +1,4 @@
-//! Sees bodies, in chunks or whole (`mode`), and lets them pass as they are.
+//! Sees bodies, in chunks, whole or as they pass (`mode`), and lets them pass as they are.
 
 use plugin_sdk::{BodyFlow, BodyMode, Plugin, RequestBody, ResponseBody, Result};
 use serde::Deserialize;
@@ -15,6 +15,7 @@ enum Mode {
     #[default]
     Chunks,
     Whole,
+    Watch,
 }
 
 struct Passing(BodyMode);
@@ -27,6 +28,7 @@ impl Plugin for Passing {
         Ok(Self(match config.mode {
             Mode::Chunks => BodyMode::Chunks(64 * 1024),
             Mode::Whole => BodyMode::Whole(64 * 1024),
+            Mode::Watch => BodyMode::Watch,
         }))
     }
 
