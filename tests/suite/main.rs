@@ -16,6 +16,7 @@ mod compile_cache;
 mod configuration;
 mod conformance;
 mod connections;
+mod contract_reference;
 mod counter;
 mod crypto;
 mod demo;
