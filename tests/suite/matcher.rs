@@ -1,6 +1,6 @@
 //! The capability `matcher`: sets of patterns, compiled and searched by the host.
 
-use harness::{Answer, Origin, Proxy, Setup, empty, eventually, guest};
+use harness::{Answer, Origin, Proxy, Setup, body, empty, eventually, guest};
 use http::Request;
 
 const GRANTED: &str = "capabilities = { matcher = true }";
@@ -71,6 +71,26 @@ async fn response_fields_are_matched_when_there_is_a_response() {
     let proxy = matching(&origin, GRANTED, config).start().await;
 
     assert_eq!(ask(&proxy, "/", &[]).await.header("x-found"), Some("[[0],[],[]]"));
+}
+
+#[tokio::test]
+async fn a_body_is_matched_where_it_is_in_a_body_hook_alone() {
+    let origin = Origin::http1().start().await;
+    let sets = "regexes = [\"union\\\\s+select\", \"^a\"], literals = [\"1;\"], subject = \"body\"";
+    let keys = format!("{GRANTED}\nbody_limit = \"4MiB\"");
+    let proxy = matching(&origin, &keys, &format!("{sets}, act = \"body\"")).start().await;
+    let post = |octets: Vec<u8>| Request::post("/").body(body(octets)).unwrap();
+
+    let answer = proxy.client().await.send(post(b"id=1; UNION  SELECT".to_vec())).await;
+    assert_eq!((answer.status, answer.text()), (200, "[[0],[0],[]]"));
+
+    let answer = proxy.client().await.send(post(vec![b'a'; (1 << 20) + 1])).await;
+    assert_eq!(answer.status, 503);
+    proxy.await_stderr(&["1048577 octets at once are too many to be matched"]).await;
+
+    let before = matching(&origin, GRANTED, sets).start().await;
+    let answer = before.client().await.send(post(b"union select".to_vec())).await;
+    assert_eq!(answer.text(), "[[],[],[]]", "there is no body yet");
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn a_plugin_of_a_megabyte_is_compiled_while_its_predecessor_answers() {
     .await;
     assert_eq!(proxy.get("/").await.header("x-tag"), Some("mark:0000"));
 
-    proxy.replace("plugins/a.wasm", &marked(guest::MARKED_LARGE, 7));
+    proxy.replace("plugins/a.wasm", marked(guest::MARKED_LARGE, 7));
 
     let mut by_the_old = 0;
     eventually!(match proxy.get("/").await.header("x-tag") {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::HeaderValue;
 use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower, TypedFunc,
@@ -37,6 +38,8 @@ pub struct HostState {
     pub(super) exchange: Option<Box<Exchange>>,
     /// That hook, if there is an exchange.
     pub(super) hook: Hook,
+    /// What a body hook is shown, while it runs.
+    pub(super) shown: Option<Bytes>,
     /// What the plugin exports.
     pub(super) exports: Arc<Exports>,
     pub(super) allowance: Arc<LogAllowance>,
@@ -170,6 +173,7 @@ impl Instance {
                 name: Arc::clone(&settings.name),
                 exchange: None,
                 hook: Hook::Complete,
+                shown: None,
                 exports: Arc::clone(exports),
                 allowance: Arc::clone(&settings.allowance),
                 files: Arc::clone(&settings.files),
@@ -325,7 +329,7 @@ impl Instance {
     pub async fn on_request_body(
         &mut self,
         exchange: Box<Exchange>,
-        shown: Shown<'_>,
+        shown: Shown,
         settings: &Settings,
         lane: &Lane,
     ) -> (Box<Exchange>, Result<RequestBodyDecision, Crash>) {
@@ -337,7 +341,7 @@ impl Instance {
     pub async fn on_response_body(
         &mut self,
         exchange: Box<Exchange>,
-        shown: Shown<'_>,
+        shown: Shown,
         settings: &Settings,
         lane: &Lane,
     ) -> (Box<Exchange>, Result<ResponseBodyDecision, Crash>) {
@@ -350,7 +354,7 @@ impl Instance {
         hook: Hook,
         exports: Option<BodyExports>,
         exchange: Box<Exchange>,
-        Shown { octets, part }: Shown<'_>,
+        Shown { octets, part }: Shown,
         settings: &Settings,
         lane: &Lane,
     ) -> (Box<Exchange>, Result<D, Crash>)
@@ -366,9 +370,11 @@ impl Instance {
                 Err(crash) => return (exchange, Err(crash)),
             };
         begin(&mut self.store, hook, exchange, settings);
-        let call = function.call_async(&mut self.store, (octets, part));
+        self.store.data_mut().shown = Some(octets.clone());
+        let call = function.call_async(&mut self.store, (&octets, part));
         let called = lane.drive(call, settings.deadline).await;
         let decision = finish(called, &mut self.store).map(|(decision,)| decision);
+        self.store.data_mut().shown = None;
         (take(&mut self.store), decision)
     }
 
@@ -390,10 +396,10 @@ impl Instance {
 }
 
 /// What a body hook is shown.
-#[derive(Clone, Copy)]
-pub struct Shown<'a> {
+#[derive(Clone)]
+pub struct Shown {
     /// The octets.
-    pub octets: &'a [u8],
+    pub octets: Bytes,
     /// Where in the body they are.
     pub part: BodyPart,
 }

@@ -106,7 +106,9 @@ pub(super) fn pass(
         passed.calls += 1;
         exchange.phase = phase;
         exchange.trailers_known = part == BodyPart::Last;
+        exchange.shown = Some(passage.held[..shown].to_vec());
         let decision = call(exchange, passage.held[..shown].to_vec(), part);
+        exchange.shown = None;
         passed.verdict = match passage.apply(exchange, phase, decision, shown, part) {
             Ok(verdict) => verdict,
             Err(reason) => Verdict::Fail(reason),

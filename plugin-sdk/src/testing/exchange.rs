@@ -37,6 +37,8 @@ pub struct Exchange {
     pub(super) request_trailers: Lines,
     pub(super) response_trailers: Lines,
     pub(super) trailers_known: bool,
+    /// What a body hook is shown, while it runs.
+    pub(super) shown: Option<Vec<u8>>,
     pub(super) phase: Phase,
     pub(super) connection: Connection,
     pub(super) values: Vec<Value>,
@@ -118,6 +120,7 @@ impl Exchange {
             request_trailers: Lines::new(),
             response_trailers: Lines::new(),
             trailers_known: false,
+            shown: None,
             phase: Phase::Complete,
             connection: Connection {
                 client_address: Some("192.0.2.1".to_owned()),

@@ -1,6 +1,5 @@
 //! Octets in the pieces in which they came: passing them on copies nothing.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
@@ -88,17 +87,16 @@ impl Pieces {
     }
 
     /// The first `count` octets, which stay; copied if they came in several pieces.
-    pub fn first(&self, count: usize) -> Cow<'_, [u8]> {
-        let pieces = || self.queue.iter().map(Bytes::as_ref).chain([self.tail.as_ref()]);
-        match pieces().next() {
-            Some(first) if first.len() >= count => Cow::Borrowed(&first[..count]),
+    pub fn first(&self, count: usize) -> Bytes {
+        match self.queue.front() {
+            Some(first) if first.len() >= count => first.slice(..count),
             _ => {
                 let mut joined = Vec::with_capacity(count);
-                for piece in pieces() {
+                for piece in self.queue.iter().map(Bytes::as_ref).chain([self.tail.as_ref()]) {
                     let wanted = piece.len().min(count - joined.len());
                     joined.extend_from_slice(&piece[..wanted]);
                 }
-                Cow::Owned(joined)
+                joined.into()
             }
         }
     }

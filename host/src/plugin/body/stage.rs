@@ -4,8 +4,6 @@
 //! No Wasm here: a stage is told the decision, checks it as a whole
 //! ([`Stage::check`]) and carries it out ([`Stage::apply`]).
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use http::HeaderMap;
 
@@ -229,7 +227,7 @@ impl Stage {
     }
 
     /// The octets to show, and where in the body they are.
-    pub fn shown(&self) -> (Cow<'_, [u8]>, BodyPart) {
+    pub fn shown(&self) -> (Bytes, BodyPart) {
         let (count, part) = self.showing();
         (self.input.first(count), part)
     }

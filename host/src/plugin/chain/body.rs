@@ -320,7 +320,7 @@ async fn call(
 ) -> Result<Decided, Crash> {
     let settings = &link.plugin.settings;
     let (octets, part) = stage.shown();
-    let shown = Shown { octets: &octets, part };
+    let shown = Shown { octets, part };
     let exchange = place.take().expect("a hook is called with the exchange in its place");
     match of {
         Message::Request => {

@@ -67,25 +67,23 @@ impl HostState {
         let Some(set) = self.sets.get(set) else {
             wasmtime::bail!("this instance has no set {set}: it was not asked for");
         };
-        if let Subject::Octets(octets) = subject {
-            wasmtime::ensure!(
-                octets.len() <= OCTETS_MAX,
-                "{} octets at once are too many to be matched: {OCTETS_MAX} is the most",
-                octets.len()
-            );
-        }
-        match text(subject, self.exchange.as_deref()) {
-            Some(text) => Ok(search(set, &text)?),
-            None => Ok(T::default()),
-        }
+        let text = match subject {
+            Subject::Octets(octets) => Some(Cow::Borrowed(&**octets)),
+            Subject::Body => self.shown.as_deref().map(Cow::Borrowed),
+            subject => text(subject, self.exchange.as_deref()),
+        };
+        let Some(text) = text else { return Ok(T::default()) };
+        wasmtime::ensure!(
+            text.len() <= OCTETS_MAX,
+            "{} octets at once are too many to be matched: {OCTETS_MAX} is the most",
+            text.len()
+        );
+        Ok(search(set, &text)?)
     }
 }
 
 /// Borrowed wherever there is one piece of it.
 fn text<'a>(subject: &'a Subject, exchange: Option<&'a Exchange>) -> Option<Cow<'a, [u8]>> {
-    if let Subject::Octets(octets) = subject {
-        return Some(Cow::Borrowed(octets));
-    }
     let exchange = exchange?;
     match subject {
         Subject::Path => Some(Cow::Borrowed(exchange.target.path().as_bytes())),
@@ -103,7 +101,8 @@ fn text<'a>(subject: &'a Subject, exchange: Option<&'a Exchange>) -> Option<Cow<
             let _ = write!(address, "{}", exchange.client.ip().to_canonical());
             Some(Cow::Owned(address.into_bytes()))
         }
-        Subject::Octets(octets) => Some(Cow::Borrowed(octets)),
+        // Not of the exchange.
+        Subject::Body | Subject::Octets(_) => None,
     }
 }
 

@@ -133,6 +133,7 @@ fn text(subject: &Subject) -> Option<Vec<u8>> {
             Subject::RequestHeader(name) => joined(&exchange.request, name),
             Subject::ResponseHeader(name) => joined(exchange.response_headers(), name),
             Subject::ClientAddress => exchange.connection.client_address.clone().map(Into::into),
+            Subject::Body => exchange.shown.clone(),
             Subject::Octets(octets) => Some(octets.clone()),
         }
     })

@@ -2,7 +2,7 @@
 //! benchmark it matches one subject and goes on.
 
 use plugin_sdk::matcher::{RegexOptions, Set, Subject, matches_all};
-use plugin_sdk::{Flow, Plugin, Reply, Request, Response, Result};
+use plugin_sdk::{BodyFlow, BodyMode, Flow, Plugin, Reply, Request, RequestBody, Response, Result};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -15,7 +15,7 @@ struct Config {
     literals: Vec<String>,
     #[serde(default)]
     networks: Vec<String>,
-    /// `path`, `query`, `client-address`, `request:NAME`, `response:NAME`, or text.
+    /// `path`, `query`, `client-address`, `body`, `request:NAME`, `response:NAME`, or text.
     subject: String,
     #[serde(default)]
     act: Act,
@@ -29,6 +29,8 @@ enum Act {
     Answer,
     /// Say so in the field `x-found` of the response.
     Response,
+    /// Answer with what was found in the request's body.
+    Body,
     /// Look whether anything matches, and go on.
     IsMatch,
     /// Look for all that matches, and go on.
@@ -68,7 +70,7 @@ impl Plugin for Matcher {
     fn on_request(&mut self, _: &mut Request) -> Result<Flow> {
         match self.act {
             Act::Answer => return Ok(Reply::new(200).body(self.answer().to_string()).into()),
-            Act::Response => {}
+            Act::Response | Act::Body => {}
             Act::IsMatch => self.found += u32::from(self.regexes.is_match(&self.subject)),
             Act::Matches => self.found += self.regexes.matches(&self.subject).len() as u32,
             Act::AskLate => self.literals = Set::literals(["never asked for before"], false)?,
@@ -78,6 +80,17 @@ impl Plugin for Matcher {
             }
         }
         Ok(Flow::Continue)
+    }
+
+    fn request_body(&self) -> BodyMode {
+        match self.act {
+            Act::Body => BodyMode::Whole(4 << 20),
+            _ => BodyMode::None,
+        }
+    }
+
+    fn on_request_body(&mut self, _: &mut RequestBody) -> Result<BodyFlow> {
+        Ok(Reply::new(200).body(self.answer().to_string()).into())
     }
 
     fn on_response(&mut self, response: &mut Response) -> Result<()> {
@@ -107,6 +120,7 @@ fn subject(text: &str) -> Subject {
             "path" => Subject::Path,
             "query" => Subject::Query,
             "client-address" => Subject::ClientAddress,
+            "body" => Subject::Body,
             text => Subject::Octets(text.into()),
         },
     }
