@@ -11,6 +11,20 @@ use serde_json::Value;
 const SWAPS: usize = 200;
 const CLIENTS: usize = 8;
 
+/// A proxy with this plugin in its watched directory.
+async fn serving(origin: &Origin, plugin: &str) -> Proxy {
+    Proxy::with(format!(
+        "plugin_dir = \"plugins\"\n\
+         [[listener]]\nlisten = \"@http\"\n\
+         [cluster.app]\nendpoints = [{:?}]\n\
+         [[route]]\ncluster = \"app\"\n",
+        origin.url()
+    ))
+    .plugin("plugins/a.wasm", plugin)
+    .start()
+    .await
+}
+
 /// Asks until it is told to stop; every answer must be right.
 async fn load(mut client: Client, name: usize, stop: Arc<AtomicBool>, served: Arc<AtomicUsize>) {
     let mut number = 0;
@@ -33,16 +47,7 @@ async fn load(mut client: Client, name: usize, stop: Arc<AtomicBool>, served: Ar
 #[tokio::test]
 async fn no_exchange_is_lost_or_answered_wrongly_and_no_memory_is() {
     let origin = Origin::http1().start().await;
-    let proxy = Proxy::with(format!(
-        "plugin_dir = \"plugins\"\n\
-         [[listener]]\nlisten = \"@http\"\n\
-         [cluster.app]\nendpoints = [{:?}]\n\
-         [[route]]\ncluster = \"app\"\n",
-        origin.url()
-    ))
-    .plugin("plugins/a.wasm", guest::NOOP)
-    .start()
-    .await;
+    let proxy = serving(&origin, guest::NOOP).await;
     let stop = Arc::new(AtomicBool::new(false));
     let served = Arc::new(AtomicUsize::new(0));
     let mut clients = Vec::new();
@@ -89,16 +94,7 @@ fn marked(source: &str, number: u16) -> Vec<u8> {
 #[tokio::test]
 async fn a_plugin_of_a_megabyte_is_compiled_while_its_predecessor_answers() {
     let origin = Origin::http1().start().await;
-    let proxy = Proxy::with(format!(
-        "plugin_dir = \"plugins\"\n\
-         [[listener]]\nlisten = \"@http\"\n\
-         [cluster.app]\nendpoints = [{:?}]\n\
-         [[route]]\ncluster = \"app\"\n",
-        origin.url()
-    ))
-    .plugin("plugins/a.wasm", guest::MARKED)
-    .start()
-    .await;
+    let proxy = serving(&origin, guest::MARKED).await;
     assert_eq!(proxy.get("/").await.header("x-tag"), Some("mark:0000"));
 
     proxy.replace("plugins/a.wasm", marked(guest::MARKED_LARGE, 7));

@@ -33,8 +33,8 @@ const TICK: Duration = Duration::from_millis(1);
 const SLICE: Duration = Duration::from_micros(100);
 /// The pause of an overrunning hook while its worker is busy.
 const PAUSE: Duration = Duration::from_millis(1);
-/// A hook that waits, for a clock or a file and not for what has a bound of its own, may do so this many times longer
-/// than it may run, and at least [`WAIT_MIN`].
+/// A hook that waits, for a clock or a file and not for what has a bound of its own,
+/// may do so this many times longer than it may run, and at least [`WAIT_MIN`].
 const WAIT_FACTOR: u32 = 20;
 /// See [`WAIT_FACTOR`].
 const WAIT_MIN: Duration = Duration::from_secs(1);
