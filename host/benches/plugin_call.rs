@@ -36,7 +36,7 @@ use wasmgate::exchange::body::InHand;
 use wasmgate::exchange::{Bodies, Connection, Exchange, Message, Notes, ResponseHead, Scheme};
 use wasmgate::plugin::balancing::{Balancing, Endpoint, Load};
 use wasmgate::plugin::body::{Next, Pipeline};
-use wasmgate::plugin::chain::{Chain, ChosenRoute, Destinations, Run};
+use wasmgate::plugin::chain::{Chain, ChosenRoute, Destinations, Run, asked};
 use wasmgate::plugin::engine::Engine;
 use wasmgate::plugin::instance_pool::InstancePool;
 use wasmgate::plugin::registry::{LoadError, Outcome, Plugin, Registry};
@@ -176,10 +176,8 @@ fn calls(criterion: &mut Criterion) {
                     for _ in 0..count {
                         lane.begin();
                         let given = exchange.take().expect("given back each time");
-                        let value = |name: &http::HeaderName| {
-                            given.headers.get(name).map(|value| value.as_bytes().to_vec())
-                        };
-                        let asked = plugin.subscription.request.iter().map(value).collect();
+                        let names = &plugin.subscription.request;
+                        let asked = asked(names, &given.headers, Some(&given.authority));
                         let (back, decision) =
                             instance.on_request(given, asked, &plugin.settings, lane).await;
                         black_box(decision).expect("the hook ends well");

@@ -220,15 +220,22 @@ pub fn version_text(version: Version) -> &'static str {
 /// The lines of a field as one value, as RFC 9110, section 5.3 allows; `cookie` by
 /// RFC 9113, section 8.2.3; of `set-cookie`, which cannot be joined, the first.
 pub fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+    let mut value = Vec::new();
+    join_into(headers, name, &mut value).then_some(value)
+}
+
+/// The same, put at the end of `value`; whether there was one.
+pub fn join_into(headers: &HeaderMap, name: &HeaderName, value: &mut Vec<u8>) -> bool {
     let mut lines = headers.get_all(name).iter();
-    let mut value = lines.next()?.as_bytes().to_vec();
+    let Some(line) = lines.next() else { return false };
+    value.extend_from_slice(line.as_bytes());
     if name == SET_COOKIE {
-        return Some(value);
+        return true;
     }
     let separator: &[u8] = if name == COOKIE { b"; " } else { b", " };
     for line in lines {
         value.extend_from_slice(separator);
         value.extend_from_slice(line.as_bytes());
     }
-    Some(value)
+    true
 }

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use crate::asked::Asked;
+
 /// How an attempt on a picked endpoint ended.
 pub use crate::bindings::balance::Attempt;
 /// An endpoint of the cluster, as configured.
@@ -13,7 +15,7 @@ pub use crate::bindings::balance::Load;
 #[derive(Clone, Debug)]
 pub struct Pick {
     names: Rc<[String]>,
-    asked: Vec<Option<Vec<u8>>>,
+    asked: Asked,
     key: Option<u64>,
     loads: Vec<Load>,
 }
@@ -21,7 +23,7 @@ pub struct Pick {
 impl Pick {
     pub(crate) fn new(
         names: Rc<[String]>,
-        asked: Vec<Option<Vec<u8>>>,
+        asked: Asked,
         key: Option<u64>,
         loads: Vec<Load>,
     ) -> Self {
@@ -32,7 +34,7 @@ impl Pick {
     /// asked for, its lines joined; no other can be read here.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         let at = self.names.iter().position(|known| known.eq_ignore_ascii_case(name))?;
-        self.asked.get(at)?.as_deref()
+        self.asked.get(at)
     }
 
     /// The same as text; none also if it is not UTF-8.

@@ -109,6 +109,9 @@ pub mod balance {
             package wasmgate:sdk-balance;
             world balance-hook { export wasmgate:plugin/balance@0.1.0; }
         ",
+        with: {
+            "wasmgate:plugin/types@0.1.0": crate::bindings::imports::wasmgate::plugin::types,
+        },
         additional_derives: [PartialEq, Eq],
         pub_export_macro: true,
         default_bindings_module: "plugin_sdk::__private::balance",

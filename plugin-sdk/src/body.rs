@@ -29,6 +29,7 @@
 
 use std::rc::Rc;
 
+use crate::asked::Asked;
 use crate::bindings::imports::wasmgate::plugin::body::BodyError;
 use crate::bindings::imports::wasmgate::plugin::types;
 use crate::bindings::{request_body, response_body};
@@ -211,7 +212,7 @@ impl<Head> Body<Head> {
 
 impl RequestBody {
     pub(crate) fn of_request(octets: Vec<u8>, part: types::BodyPart) -> Self {
-        let head = || Request::new(Rc::new([]), Vec::new());
+        let head = || Request::new(Rc::new([]), Asked::default());
         Self::new(octets, part, head, host::body::request_trailers)
     }
 
@@ -231,7 +232,7 @@ impl RequestBody {
 impl ResponseBody {
     pub(crate) fn of_response(octets: Vec<u8>, part: types::BodyPart) -> Self {
         let head =
-            || Response::new(exchange::status().unwrap_or_default(), Rc::new([]), Vec::new());
+            || Response::new(exchange::status().unwrap_or_default(), Rc::new([]), Asked::default());
         Self::new(octets, part, head, host::body::response_trailers)
     }
 

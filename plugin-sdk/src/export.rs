@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::asked::Asked;
 use crate::bindings::imports::wasmgate::plugin::types::{BodyMode, BodyPart};
 use crate::bindings::{
     balance, complete, lifecycle, request, request_body, response, response_body,
@@ -49,12 +50,12 @@ impl<P: Plugin> Slot<P> {
         })
     }
 
-    pub fn on_request(&self, asked: Vec<Option<Vec<u8>>>) -> request::Decision {
+    pub fn on_request(&self, asked: Option<Vec<u8>>) -> request::Decision {
         let mut slot = self.0.borrow_mut();
         let Some(instance) = slot.as_mut() else {
             return request::Decision::Fail(NOT_CONFIGURED.to_owned());
         };
-        let mut request = Request::new(Rc::clone(&instance.request_headers), asked);
+        let mut request = Request::new(Rc::clone(&instance.request_headers), Asked::new(asked));
         match instance.plugin.on_request(&mut request) {
             Ok(Flow::Continue) => request.into_decision(),
             Ok(Flow::Respond(reply)) => request::Decision::Respond(reply.into_wire()),
@@ -62,13 +63,13 @@ impl<P: Plugin> Slot<P> {
         }
     }
 
-    pub fn on_response(&self, status: u16, asked: Vec<Option<Vec<u8>>>) -> response::Decision {
+    pub fn on_response(&self, status: u16, asked: Option<Vec<u8>>) -> response::Decision {
         let mut slot = self.0.borrow_mut();
         let Some(instance) = slot.as_mut() else {
             return response::Decision::Fail(NOT_CONFIGURED.to_owned());
         };
         let names = Rc::clone(&instance.response_headers);
-        let mut response = Response::new(status, names, asked);
+        let mut response = Response::new(status, names, Asked::new(asked));
         match instance.plugin.on_response(&mut response) {
             Ok(()) => response.into_decision(),
             Err(error) => response::Decision::Fail(error.into_text()),
@@ -130,13 +131,13 @@ impl<P: Plugin> Slot<P> {
 
     pub fn on_pick(
         &self,
-        asked: Vec<Option<Vec<u8>>>,
+        asked: Option<Vec<u8>>,
         key: Option<u64>,
         loads: Vec<balance::Load>,
     ) -> Option<u32> {
         let mut slot = self.0.borrow_mut();
         let instance = slot.as_mut()?;
-        let pick = Pick::new(Rc::clone(&instance.pick_headers), asked, key, loads);
+        let pick = Pick::new(Rc::clone(&instance.pick_headers), Asked::new(asked), key, loads);
         instance.plugin.on_pick(&pick)
     }
 

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use crate::asked::Asked;
 use crate::bindings::imports::wasmgate::plugin::types::FieldEdit;
 
 pub use crate::bindings::imports::wasmgate::plugin::types::Field;
@@ -91,7 +92,7 @@ pub fn is_value_octet(octet: u8) -> bool {
 /// for since.
 pub(crate) struct Fields {
     names: Rc<[String]>,
-    pushed: Vec<Option<Vec<u8>>>,
+    pushed: Asked,
     pulled: OnceCell<Box<Pulled>>,
     pull: fn(&str) -> Option<Vec<u8>>,
 }
@@ -106,19 +107,17 @@ struct Pulled {
 impl Fields {
     pub(crate) fn new(
         names: Rc<[String]>,
-        pushed: Vec<Option<Vec<u8>>>,
+        pushed: Asked,
         pull: fn(&str) -> Option<Vec<u8>>,
     ) -> Self {
         Self { names, pushed, pulled: OnceCell::new(), pull }
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&[u8]> {
-        let asked = self.names.iter().zip(&self.pushed);
-        for (subscribed, value) in asked {
-            // Names are nearly always asked for as they were subscribed to.
-            if subscribed == name || subscribed.eq_ignore_ascii_case(name) {
-                return value.as_deref();
-            }
+        // Names are nearly always asked for as they were subscribed to.
+        let is_named = |known: &String| known == name || known.eq_ignore_ascii_case(name);
+        if let Some(place) = self.names.iter().position(is_named) {
+            return self.pushed.get(place);
         }
         let mut end = &self.pulled;
         while let Some(entry) = end.get() {

@@ -72,6 +72,8 @@
 //! ([`secrets`]). Standard output becomes log lines; the environment is empty;
 //! sockets refuse.
 
+// The values that come with a call.
+mod asked;
 mod balance;
 // The generated bindings declare every import of the contract; a native build
 // uses their records only.

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use crate::asked::Asked;
 use crate::bindings::imports::wasmgate::plugin::types::{Destination, RequestEdits};
 use crate::bindings::request::Decision;
 use crate::field::{Fields, HeaderEdits};
@@ -39,7 +40,7 @@ struct Facts {
 }
 
 impl Request {
-    pub(crate) fn new(names: Rc<[String]>, pushed: Vec<Option<Vec<u8>>>) -> Self {
+    pub(crate) fn new(names: Rc<[String]>, pushed: Asked) -> Self {
         Self {
             fields: Fields::new(names, pushed, exchange::request_header),
             facts: Facts::default(),

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::asked::Asked;
 use crate::bindings::imports::wasmgate::plugin::types::ResponseEdits;
 use crate::bindings::response::Decision;
 use crate::field::{Fields, HeaderEdits};
@@ -20,7 +21,7 @@ pub struct Response {
 }
 
 impl Response {
-    pub(crate) fn new(status: u16, names: Rc<[String]>, pushed: Vec<Option<Vec<u8>>>) -> Self {
+    pub(crate) fn new(status: u16, names: Rc<[String]>, pushed: Asked) -> Self {
         Self {
             status,
             fields: Fields::new(names, pushed, exchange::response_header),

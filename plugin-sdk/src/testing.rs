@@ -56,6 +56,7 @@ use exchange::Phase;
 pub use host::metrics::{Measured, measured};
 pub use host::secrets::grant_secret;
 
+use crate::asked::pack;
 use crate::bindings::{complete, request, response};
 use crate::export::Slot;
 use crate::{Attempt, Outcome, Plugin, Subscription};
@@ -119,7 +120,7 @@ impl<P: Plugin> Loaded<P> {
     /// Runs `on_request` and applies what it decided. Edits of the response are
     /// kept until [`on_response`](Self::on_response).
     pub fn on_request(&self, exchange: &mut Exchange) -> Verdict {
-        let asked = exchange.joined_request(&self.subscription.request);
+        let asked = pack(&exchange.joined_request(&self.subscription.request));
         exchange.phase = Phase::Request;
         let decision = self.run(exchange, || self.slot.on_request(asked));
         match decision {
@@ -142,7 +143,7 @@ impl<P: Plugin> Loaded<P> {
         if let Err(reason) = apply::kept(exchange) {
             return Verdict::Fail(reason);
         }
-        let asked = exchange.joined_response(&self.subscription.response);
+        let asked = pack(&exchange.joined_response(&self.subscription.response));
         exchange.phase = Phase::Response;
         let decision = self.run(exchange, || self.slot.on_response(status, asked));
         match decision {
@@ -204,7 +205,7 @@ impl<P: Plugin> Loaded<P> {
     /// The plugin picked what it was not offered; the host then counts a failure, and
     /// least-request chooses.
     pub fn on_pick(&self, exchange: &Exchange, cluster: &Cluster) -> Result<Option<u32>, String> {
-        let asked = exchange.joined_request(&self.subscription.pick);
+        let asked = pack(&exchange.joined_request(&self.subscription.pick));
         match self.slot.on_pick(asked, cluster.key, cluster.loads.clone()) {
             Some(id) if !cluster.loads.iter().any(|load| load.id == id) => {
                 Err(format!("picked the endpoint {id}, which it was not offered"))

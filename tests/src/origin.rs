@@ -51,6 +51,8 @@ pub struct Script {
     protocol: Protocol,
     tls: Option<(Identity, Vec<&'static str>)>,
     handlers: HashMap<&'static str, Handler>,
+    /// Whether it echoes as text.
+    plain: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -233,13 +235,27 @@ impl fmt::Debug for Origin {
 
 impl Script {
     fn new(protocol: Protocol) -> Self {
-        Self { name: "origin".to_owned(), protocol, tls: None, handlers: HashMap::new() }
+        Self {
+            name: "origin".to_owned(),
+            protocol,
+            tls: None,
+            handlers: HashMap::new(),
+            plain: false,
+        }
     }
 
     /// The name that its echoes carry.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
+        self
+    }
+
+    /// Echoes as text that a person reads: the server's name, the method and the target,
+    /// the fields one a line, an empty line and the body.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        self.plain = true;
         self
     }
 
@@ -324,6 +340,7 @@ impl Script {
     async fn respond(&self, request: Request<Incoming>) -> Response<Body> {
         match self.handlers.get(request.uri().path()) {
             Some(handler) => handler(request).await,
+            None if self.plain => echo::respond_in_text(&self.name, request).await,
             None => echo::respond(&self.name, request).await,
         }
     }

@@ -44,6 +44,7 @@ mod plugin_project;
 mod plugin_sandbox;
 mod plugin_state;
 mod rate_limit;
+mod recipes;
 mod reload;
 mod requests;
 mod routing;

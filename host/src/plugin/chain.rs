@@ -29,7 +29,7 @@ use super::limits::{Hook, Permit};
 use super::registry::Plugin;
 use super::running_time::Lane;
 use crate::config::{Isolation, OnFailure};
-use crate::exchange::{Error, ErrorKind, Exchange, Message, ResponseHead, joined};
+use crate::exchange::{Error, ErrorKind, Exchange, Message, ResponseHead, join_into};
 use edits::{Edit, Illegal};
 
 /// The plugins of one route on one worker.
@@ -332,7 +332,7 @@ impl Run {
             Some(head) => {
                 (head.status.as_u16(), asked(&plugin.subscription.response, &head.headers, None))
             }
-            None => (0, Vec::new()),
+            None => (0, None),
         };
         let began = link.account.began(Hook::Response);
         let (exchange, called) =
@@ -450,7 +450,9 @@ impl Run {
         }
         // A body hook defers after the request hooks of later plugins have.
         let place = self.deferred.partition_point(|(owner, _)| *owner <= at);
-        self.deferred.splice(place..place, of_response.into_iter().map(|edit| (at, edit)));
+        for (next, edit) in of_response.into_iter().enumerate() {
+            self.deferred.insert(place + next, (at, edit));
+        }
         if let Some(target) = target {
             exchange.target = target;
         }
@@ -662,15 +664,30 @@ fn edit_response(exchange: &mut Exchange, edits: ResponseEdits) -> Result<(), Il
     Ok(())
 }
 
-/// The subscribed fields; `host` is kept apart from the others.
-pub(super) fn asked(
-    names: &[HeaderName],
-    headers: &HeaderMap,
-    host: Option<&HeaderValue>,
-) -> Asked {
-    let value = |name: &HeaderName| match host {
-        Some(host) if *name == HOST => Some(host.as_bytes().to_vec()),
-        _ => joined(headers, name),
-    };
-    names.iter().map(value).collect()
+/// The subscribed fields, packed as the contract says (`types.asked-values`); `host`
+/// is kept apart from the others.
+pub fn asked(names: &[HeaderName], headers: &HeaderMap, host: Option<&HeaderValue>) -> Asked {
+    /// For one value and its length; more grows.
+    const ROOM: usize = 128;
+    const ABSENT: [u8; 4] = u32::MAX.to_le_bytes();
+    if names.is_empty() {
+        return None;
+    }
+    let mut packed = Vec::with_capacity(names.len() * ROOM);
+    for name in names {
+        packed.extend_from_slice(&ABSENT);
+        let begin = packed.len();
+        let found = match host {
+            Some(host) if *name == HOST => {
+                packed.extend_from_slice(host.as_bytes());
+                true
+            }
+            _ => join_into(headers, name, &mut packed),
+        };
+        if found {
+            let length = u32::try_from(packed.len() - begin).expect("a head is bounded");
+            packed[begin - ABSENT.len()..begin].copy_from_slice(&length.to_le_bytes());
+        }
+    }
+    Some(packed)
 }

@@ -90,8 +90,9 @@ impl HostState {
 /// a language's runtime; a hook's own deadline would be too short for that.
 const START_DEADLINE: Duration = Duration::from_secs(5);
 
-/// The asked-for fields of one call, in the order of the subscription.
-pub type Asked = Vec<Option<Vec<u8>>>;
+/// The asked-for fields of one call, packed as the contract says; none = nothing was
+/// asked for.
+pub type Asked = Option<Vec<u8>>;
 
 /// A hook's decision; none = go on, nothing changed.
 ///

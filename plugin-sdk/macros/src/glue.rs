@@ -195,7 +195,7 @@ fn unknown_method(name: &syn::Ident) -> Error {
 }
 
 fn hooks(methods: &Methods<'_>) -> TokenStream {
-    let bytes = quote!(::std::vec::Vec<::core::option::Option<::std::vec::Vec<u8>>>);
+    let bytes = quote!(::core::option::Option<::std::vec::Vec<u8>>);
     let request = methods.request.as_ref().map(|Hook(name, cfg)| {
         quote_spanned! { name.span() =>
             #(#cfg)*

@@ -54,6 +54,22 @@ pub(super) async fn respond(name: &str, request: Request<Incoming>) -> Response<
         .expect("a valid response")
 }
 
+/// The same for people: without JSON, and of the body only the text.
+pub(super) async fn respond_in_text(name: &str, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let mut text = format!("{name}\n{} {}\n", head.method, head.uri);
+    for (name, value) in lines(&head.headers) {
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    text.push('\n');
+    text.push_str(&String::from_utf8_lossy(&body));
+    Response::builder()
+        .header(CONTENT_TYPE, "text/plain")
+        .body(crate::body(text))
+        .expect("a valid response")
+}
+
 fn lines(fields: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     fields.iter().map(|(name, value)| (name.to_string(), text(value))).collect()

@@ -307,7 +307,7 @@ impl Stage {
         if !trailers.is_empty() && all.part != BodyPart::Last {
             return Err(Illegal("to change trailer fields before the body's last part".to_owned()));
         }
-        let trailers = edits::check_all(trailers)?;
+        let trailers = edits::check_all(trailers)?.into_vec();
         let octets = octets.map(Bytes::from);
         let Change { shown, part, wait, .. } = *all;
         Ok(Change { shown, part, taken, wait, octets, end, trailers })

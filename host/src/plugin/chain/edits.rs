@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Response, StatusCode};
+use smallvec::SmallVec;
 
 use crate::plugin::interface::bindings::wasmgate::plugin::types::{self, FieldEdit};
 
@@ -81,10 +82,13 @@ impl Edit {
     }
 }
 
+/// Some checked changes; most hooks make one, which then needs no allocation.
+pub type Edits = SmallVec<[Edit; 1]>;
+
 /// Checks a hook's list of edits.
-pub fn check_all(edits: Vec<FieldEdit>) -> Result<Vec<Edit>, Illegal> {
+pub fn check_all(edits: Vec<FieldEdit>) -> Result<Edits, Illegal> {
     if edits.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Edits::new());
     }
     if edits.len() > EDITS_MAX {
         return Err(Illegal(format!("{} edits at once; {EDITS_MAX} is the most", edits.len())));
@@ -138,7 +142,9 @@ fn check_value(name: &HeaderName, value: Vec<u8>) -> Result<HeaderValue, Illegal
     let value = Bytes::from(value);
     // Space around a value is no part of it (RFC 9110, section 5.5): HTTP/1 drops it,
     // and in HTTP/2 it makes a message malformed (RFC 9113, section 8.2.1).
-    let value = value.slice_ref(value.trim_ascii());
+    let trimmed = value.trim_ascii();
+    // A part of it is another handle, which costs an allocation.
+    let value = if trimmed.len() < value.len() { value.slice_ref(trimmed) } else { value };
     HeaderValue::from_maybe_shared(value).map_err(|_| {
         Illegal(format!("the value of `{name}` holds a control character, such as CR or LF"))
     })

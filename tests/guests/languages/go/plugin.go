@@ -5,6 +5,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"wasmgate/balance"
@@ -38,8 +39,26 @@ func (hooks) Configure(config string) wit.Result[lifecycle.Subscription, string]
 	})
 }
 
-func (hooks) OnRequest(asked []wit.Option[[]byte]) request.Decision {
-	return conform.Decide(text(asked[0]))
+// values are the fields that came with a call, in the order of the subscription; see
+// asked-values.
+func values(asked wit.Option[[]byte]) []wit.Option[[]byte] {
+	const absent = 1<<32 - 1
+	var all []wit.Option[[]byte]
+	for rest := asked.SomeOr(nil); len(rest) > 0; {
+		length := binary.LittleEndian.Uint32(rest)
+		rest = rest[4:]
+		if length == absent {
+			all = append(all, wit.None[[]byte]())
+			continue
+		}
+		all = append(all, wit.Some(rest[:length]))
+		rest = rest[length:]
+	}
+	return all
+}
+
+func (hooks) OnRequest(asked wit.Option[[]byte]) request.Decision {
+	return conform.Decide(text(values(asked)[0]))
 }
 
 // Mode is for the bodies of both requests and responses.
@@ -62,11 +81,11 @@ func (hooks) OnRequestBody(octets []byte, _ types.BodyPart) request_body.Decisio
 	return request_body.MakeDecisionForward(upper)
 }
 
-func (hooks) OnResponse(status uint16, asked []wit.Option[[]byte]) response.Decision {
+func (hooks) OnResponse(status uint16, asked wit.Option[[]byte]) response.Decision {
 	var edit types.FieldEdit
 	switch currentCase() {
 	case "response":
-		edit = set("x-result", fmt.Sprintf("%d %s", status, text(asked[0])))
+		edit = set("x-result", fmt.Sprintf("%d %s", status, text(values(asked)[0])))
 	case "values":
 		edit = set("x-kept", text(exchange.Value("kept")))
 	default:
@@ -97,11 +116,11 @@ func (hooks) OnEndpoints(_ string, endpoints []balance.Endpoint) {
 	counter.Add("endpoints", int64(len(endpoints)))
 }
 
-func (hooks) Pick(asked []wit.Option[[]byte], _ wit.Option[uint64], loads []balance.Load) wit.Option[uint32] {
+func (hooks) Pick(asked wit.Option[[]byte], _ wit.Option[uint64], loads []balance.Load) wit.Option[uint32] {
 	switch {
 	case len(loads) == 0:
 		return wit.None[uint32]()
-	case len(loads) > 1 && text(asked[0]) == "1":
+	case len(loads) > 1 && text(values(asked)[0]) == "1":
 		return wit.Some(loads[1].Id)
 	default:
 		return wit.Some(loads[0].Id)

@@ -43,6 +43,20 @@ def text(octets: bytes | None) -> str:
     return "-" if octets is None else octets.decode(errors="replace")
 
 
+def values(asked: bytes | None) -> list[bytes | None]:
+    """The fields that came with a call, in the order of the subscription; see `asked-values`."""
+    found: list[bytes | None] = []
+    rest = asked or b""
+    while rest:
+        length, rest = int.from_bytes(rest[:4], "little"), rest[4:]
+        if length == 0xFFFFFFFF:
+            found.append(None)
+            continue
+        found.append(rest[:length])
+        rest = rest[length:]
+    return found
+
+
 def flag(value: bool) -> str:
     return "true" if value else "false"
 
@@ -159,8 +173,8 @@ def result(case: str) -> str | None:
 
 
 class Request(exports.Request):
-    def on_request(self, asked: list[bytes | None]) -> request.Decision:
-        case = text(asked[0])
+    def on_request(self, asked: bytes | None) -> request.Decision:
+        case = text(values(asked)[0])
         if case == "respond":
             headers = [types.Field("content-type", b"text/plain")]
             return request.Decision_Respond(types.Response(418, headers, b"short and stout\n"))
@@ -187,10 +201,10 @@ class RequestBody(exports.RequestBody):
 
 
 class Response(exports.Response):
-    def on_response(self, status: int, asked: list[bytes | None]) -> response.Decision:
+    def on_response(self, status: int, asked: bytes | None) -> response.Decision:
         match asked_case():
             case "response":
-                header = set_field("x-result", f"{status} {text(asked[0])}")
+                header = set_field("x-result", f"{status} {text(values(asked)[0])}")
             case "values":
                 header = set_field("x-kept", text(exchange.value("kept")))
             case _:
@@ -223,9 +237,9 @@ class Balance(exports.Balance):
         counter.add("endpoints", len(endpoints))
 
     def pick(
-        self, asked: list[bytes | None], key: int | None, loads: list[balance.Load]
+        self, asked: bytes | None, key: int | None, loads: list[balance.Load]
     ) -> int | None:
-        if asked[0] == b"1" and len(loads) >= 2:
+        if values(asked)[0] == b"1" and len(loads) >= 2:
             return loads[1].id
         return loads[0].id if loads else None
 

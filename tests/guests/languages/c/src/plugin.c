@@ -77,10 +77,21 @@ static void change(types_request_edits_t *edits) {
   plugin_string_dup(&edits->target.val, "/changed");
 }
 
-void exports_request_on_request(plugin_list_option_list_u8_t *asked,
+/* The first of the fields that came with a call, which stays a part of them; false if it
+ * is absent. See `asked-values`. */
+static bool first(const plugin_list_u8_t *asked, plugin_list_u8_t *ret) {
+  const uint8_t *length = asked->ptr;
+  size_t len = length[0] | length[1] << 8 | length[2] << 16 | (size_t)length[3] << 24;
+  if (len == UINT32_MAX) return false;
+  *ret = (plugin_list_u8_t){asked->ptr + 4, len};
+  return true;
+}
+
+void exports_request_on_request(exports_request_asked_values_t *maybe_asked,
                                 exports_request_decision_t *ret) {
   memset(ret, 0, sizeof *ret);
-  plugin_list_u8_t name = asked->ptr[0].is_some ? asked->ptr[0].val : octets("");
+  plugin_list_u8_t name = octets("");
+  (void)first(maybe_asked, &name);
   struct text result = {0};
   if (is(name.ptr, name.len, "respond")) {
     respond(ret);
@@ -97,7 +108,7 @@ void exports_request_on_request(plugin_list_option_list_u8_t *asked,
   if (ret->tag == EXPORTS_REQUEST_DECISION_EDIT) {
     set(&ret->val.edit.response_headers, "x-result", &result);
   }
-  plugin_list_option_list_u8_free(asked);
+  plugin_list_u8_free(maybe_asked);
 }
 
 void exports_request_body_mode(exports_request_body_body_mode_t *ret) {
@@ -121,15 +132,19 @@ void exports_request_body_on_request_body(plugin_list_u8_t *shown,
   ret->val.forward = *shown;
 }
 
-void exports_response_on_response(uint16_t status, plugin_list_option_list_u8_t *asked,
+void exports_response_on_response(uint16_t status, exports_response_asked_values_t *maybe_asked,
                                   exports_response_decision_t *ret) {
   memset(ret, 0, sizeof *ret);
   struct text result = {0};
   if (case_is("response")) {
-    plugin_option_list_u8_t *origin = &asked->ptr[0];
+    plugin_list_u8_t origin;
     word_number(&result, status);
-    word_owned(&result, origin->is_some, origin->val.ptr, origin->val.len);
-    origin->is_some = false;
+    if (first(maybe_asked, &origin)) {
+      text_add(&result, " ", 1);
+      text_add(&result, (const char *)origin.ptr, origin.len);
+    } else {
+      word(&result, "-");
+    }
     ret->tag = EXPORTS_RESPONSE_DECISION_EDIT;
     set(&ret->val.edit.headers, "x-result", &result);
   } else if (case_is("values")) {
@@ -140,7 +155,7 @@ void exports_response_on_response(uint16_t status, plugin_list_option_list_u8_t 
     ret->tag = EXPORTS_RESPONSE_DECISION_EDIT;
     set(&ret->val.edit.headers, "x-kept", &result);
   }
-  plugin_list_option_list_u8_free(asked);
+  plugin_list_u8_free(maybe_asked);
 }
 
 void exports_response_body_mode(exports_response_body_body_mode_t *ret) {
@@ -178,14 +193,15 @@ void exports_balance_on_endpoints(plugin_string_t *cluster,
   exports_balance_list_endpoint_free(endpoints);
 }
 
-bool exports_balance_pick(plugin_list_option_list_u8_t *asked, uint64_t *maybe_key,
+bool exports_balance_pick(exports_balance_asked_values_t *maybe_asked, uint64_t *maybe_key,
                           exports_balance_list_load_t *loads, uint32_t *ret) {
   (void)maybe_key;
-  plugin_option_list_u8_t *wanted = &asked->ptr[0];
-  bool second = wanted->is_some && is(wanted->val.ptr, wanted->val.len, "1") && loads->len >= 2;
+  plugin_list_u8_t wanted;
+  bool known = first(maybe_asked, &wanted);
+  bool second = known && is(wanted.ptr, wanted.len, "1") && loads->len >= 2;
   bool some = loads->len > 0;
   if (some) *ret = loads->ptr[second ? 1 : 0].id;
-  plugin_list_option_list_u8_free(asked);
+  plugin_list_u8_free(maybe_asked);
   exports_balance_list_load_free(loads);
   return some;
 }

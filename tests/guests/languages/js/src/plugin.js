@@ -30,6 +30,20 @@ export const lifecycle = {
   },
 };
 
+/** The fields that came with a call, in the order of the subscription; see `asked-values`. */
+function values(asked) {
+  const all = [];
+  const view = new DataView(asked.buffer, asked.byteOffset, asked.byteLength);
+  for (let at = 0; at < asked.length; ) {
+    const length = view.getUint32(at, true);
+    at += 4;
+    const present = length !== 0xffff_ffff;
+    all.push(present ? asked.subarray(at, at + length) : null);
+    if (present) at += length;
+  }
+  return all;
+}
+
 /** What the cases that change nothing else come to. */
 const results = {
   exchange: () =>
@@ -85,8 +99,8 @@ const results = {
 };
 
 export const request = {
-  onRequest([asked]) {
-    const name = text(asked);
+  onRequest(asked) {
+    const name = text(values(asked)[0]);
     switch (name) {
       case "request":
         return edit("request", [set("x-seen", "request")], "/changed");
@@ -112,7 +126,8 @@ export const requestBody = {
 };
 
 export const response = {
-  onResponse(status, [origin]) {
+  onResponse(status, asked) {
+    const [origin] = values(asked);
     if (isCase("response")) return mark("x-result", `${status} ${text(origin)}`);
     if (isCase("values")) return mark("x-kept", text(exchange.value("kept")));
     return proceed;
@@ -139,7 +154,8 @@ export const balance = {
     counter.reset("endpoints");
     counter.add("endpoints", endpoints.length);
   },
-  pick([endpoint], key, loads) {
+  pick(asked, key, loads) {
+    const [endpoint] = values(asked);
     return (text(endpoint) === "1" ? (loads[1] ?? loads[0]) : loads[0])?.id;
   },
   onAttempt() {
