@@ -1,5 +1,6 @@
 //! The limits of the configuration, and which of them hold for a request.
 
+use paths::Prefix;
 use plugin_sdk::field::is_name;
 use plugin_sdk::{Error, Request, Result};
 use units::Size;
@@ -21,7 +22,7 @@ pub(crate) struct Limits {
 /// Limits with the requests that they are for.
 #[derive(Debug)]
 struct Rule {
-    paths: Vec<String>,
+    paths: Vec<Prefix>,
     methods: Vec<String>,
     content_types: Vec<Range>,
     limits: Limits,
@@ -63,7 +64,7 @@ impl Table {
         let rule = |(index, rule): (usize, &RuleConfig)| -> Result<Rule> {
             let within = |e: Error| e.within(format!("rules[{index}]"));
             Ok(Rule {
-                paths: paths(&rule.paths).map_err(|e| within(e.within("paths")))?,
+                paths: Prefix::all(&rule.paths).map_err(|e| within(e.within("paths")))?,
                 methods: methods(&rule.methods).map_err(|e| within(e.within("methods")))?,
                 content_types: Range::all(&rule.match_content_types)
                     .map_err(|e| within(e.within("match_content_types")))?,
@@ -101,16 +102,10 @@ impl Rule {
     fn fits(&self, request: &Request) -> bool {
         let content_type = || request.header("content-type");
         (self.methods.is_empty() || self.methods.iter().any(|m| m == request.method()))
-            && (self.paths.is_empty() || self.paths.iter().any(|p| is_below(request.path(), p)))
+            && (self.paths.is_empty() || self.paths.iter().any(|p| p.contains(request.path())))
             && (self.content_types.is_empty()
                 || self.content_types.iter().any(|range| range.fits(content_type())))
     }
-}
-
-/// Whether the path is the prefix or continues it with a whole segment.
-fn is_below(path: &str, prefix: &str) -> bool {
-    let rest = path.strip_prefix(prefix.strip_suffix('/').unwrap_or(prefix));
-    rest.is_some_and(|rest| rest.is_empty() && !prefix.ends_with('/') || rest.starts_with('/'))
 }
 
 fn types(texts: Option<&[String]>) -> Result<Option<Vec<Range>>> {
@@ -124,17 +119,6 @@ fn types(texts: Option<&[String]>) -> Result<Option<Vec<Range>>> {
         Some(ranges) if ranges.contains(&Range::Any) => Ok(None),
         ranges => Ok(ranges),
     }
-}
-
-fn paths(texts: &[String]) -> Result<Vec<String>> {
-    let check = |(index, text): (usize, &String)| {
-        if text.starts_with('/') && !text.contains(['?', '#']) {
-            return Ok(text.clone());
-        }
-        Err(Error::new(format!("`{text}` is no path prefix: it starts with `/` and holds no `?`"))
-            .within(format!("[{index}]")))
-    };
-    texts.iter().enumerate().map(check).collect()
 }
 
 fn methods(texts: &[String]) -> Result<Vec<String>> {

@@ -133,7 +133,8 @@ fn the_first_rule_that_matches_decides() {
     assert_eq!(ask("PUT", "/upload/a?b", 1024, "image/png"), None);
     assert_eq!(ask("PUT", "/upload/a", 1024, "text/plain"), Some(415));
     assert_eq!(ask("PUT", "/upload/a", 1025, "image/png"), Some(413));
-    assert_eq!(ask("PUT", "/upload", 100, "image/png"), None);
+    assert_eq!(ask("PUT", "/upload", 1024, "image/png"), None);
+    assert_eq!(ask("POST", "/upload", 100, "image/png"), None);
     assert_eq!(ask("POST", "/upload/a", 101, "image/png"), Some(413));
     assert_eq!(ask("POST", "/uploads", 11, "image/png"), Some(413));
     assert_eq!(ask("POST", "/a", 20, "text/plain"), None);

@@ -7,7 +7,8 @@ mod config;
 mod page;
 mod schedule;
 
-use plugin_sdk::{Error, Flow, Plugin, Request, Result, Subscription, exchange};
+use paths::Prefix;
+use plugin_sdk::{Flow, Plugin, Request, Result, Subscription, exchange};
 
 use crate::allow::Allow;
 use crate::config::Config;
@@ -16,8 +17,8 @@ use crate::schedule::Schedule;
 
 struct Maintenance {
     schedule: Schedule,
-    paths: Vec<String>,
-    except_paths: Vec<String>,
+    paths: Vec<Prefix>,
+    except_paths: Vec<Prefix>,
     allow: Allow,
     pages: Pages,
 }
@@ -31,8 +32,9 @@ impl Plugin for Maintenance {
             schedule: Schedule::new(&config)?,
             pages: Pages::new(&config)?,
             allow: Allow::new(config.allow).map_err(|e| e.within("allow"))?,
-            paths: paths(config.paths).map_err(|e| e.within("paths"))?,
-            except_paths: paths(config.except_paths).map_err(|e| e.within("except_paths"))?,
+            paths: Prefix::all(&config.paths).map_err(|e| e.within("paths"))?,
+            except_paths: Prefix::all(&config.except_paths)
+                .map_err(|e| e.within("except_paths"))?,
         })
     }
 
@@ -65,28 +67,9 @@ impl Plugin for Maintenance {
 
 impl Maintenance {
     fn concerns(&self, path: &str) -> bool {
-        let among = |paths: &[String]| paths.iter().any(|prefix| is_below(path, prefix));
+        let among = |paths: &[Prefix]| paths.iter().any(|prefix| prefix.contains(path));
         (self.paths.is_empty() || among(&self.paths)) && !among(&self.except_paths)
     }
-}
-
-/// Whether the path is the prefix or continues it with a whole segment.
-fn is_below(path: &str, prefix: &str) -> bool {
-    let trimmed = prefix.strip_suffix('/').unwrap_or(prefix);
-    let rest = path.strip_prefix(trimmed);
-    rest.is_some_and(|rest| rest.starts_with('/') || rest.is_empty() && trimmed == prefix)
-}
-
-fn paths(texts: Vec<String>) -> Result<Vec<String>> {
-    for (index, text) in texts.iter().enumerate() {
-        if !text.starts_with('/') || text.contains(['?', '#']) {
-            return Err(Error::new(format!(
-                "`{text}` is no path prefix: it starts with `/` and holds no `?`"
-            ))
-            .within(format!("[{index}]")));
-        }
-    }
-    Ok(texts)
 }
 
 #[cfg(test)]
