@@ -295,25 +295,24 @@ fn balance(Hook(name, cfg): &Hook<'_>, bytes: &TokenStream) -> TokenStream {
     quote_spanned! { name.span() =>
         #(#cfg)*
         const _: () = {
-            use ::plugin_sdk::__private::balance;
-            impl balance::Guest for Exports {
+            impl ::plugin_sdk::__private::balance::Guest for Exports {
                 fn asked() -> ::std::vec::Vec<::std::string::String> {
                     SLOT.with(|slot| slot.asked())
                 }
                 fn on_endpoints(
                     cluster: ::std::string::String,
-                    endpoints: ::std::vec::Vec<balance::Endpoint>,
+                    endpoints: ::std::vec::Vec<::plugin_sdk::__private::balance::Endpoint>,
                 ) {
                     SLOT.with(|slot| slot.on_endpoints(&cluster, &endpoints))
                 }
                 fn pick(
                     asked: #bytes,
                     key: ::core::option::Option<u64>,
-                    loads: ::std::vec::Vec<balance::Load>,
+                    loads: ::std::vec::Vec<::plugin_sdk::__private::balance::Load>,
                 ) -> ::core::option::Option<u32> {
                     SLOT.with(|slot| slot.on_pick(asked, key, loads))
                 }
-                fn on_attempt(attempt: balance::Attempt) {
+                fn on_attempt(attempt: ::plugin_sdk::__private::balance::Attempt) {
                     SLOT.with(|slot| slot.on_attempt(&attempt))
                 }
             }
