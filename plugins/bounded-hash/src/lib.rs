@@ -115,18 +115,10 @@ impl Key {
         let octets = match self {
             Self::Hash => return pick.key(),
             Self::Header(name) => pick.header(name)?,
-            Self::Cookie(name) => cookie(pick.header("cookie")?, name)?,
+            Self::Cookie(name) => cookies::find(name, pick.header("cookie")?)?,
         };
         (!octets.is_empty()).then(|| rendezvous::hash(seed, octets))
     }
-}
-
-/// The value of the first cookie of that name.
-fn cookie<'a>(field: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    field.split(|b| *b == b';').find_map(|pair| {
-        let pair = pair.trim_ascii();
-        pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
-    })
 }
 
 #[cfg(test)]

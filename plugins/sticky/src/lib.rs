@@ -5,17 +5,16 @@
 //! the cookie.
 
 mod config;
-mod cookie;
 mod token;
 
 use std::collections::HashMap;
 use std::time::SystemTime;
 
+use cookies::Cookie;
 use plugin_sdk::{Endpoint, Error, Pick, Plugin, Response, Result, Subscription, exchange};
 use rendezvous::Endpoints;
 
-use crate::config::{Config, Secure};
-use crate::cookie::Cookie;
+use crate::config::Config;
 use crate::token::{Signer, Tag, Token};
 
 struct Sticky {
@@ -39,9 +38,10 @@ impl Plugin for Sticky {
         if config.secret.len() < 32 {
             return Err(Error::new("a secret has 32 octets or more").within("secret"));
         }
-        let cookie = Cookie::new(config.cookie)?;
+        let cookie = Cookie::new("endpoint", &config.cookie);
+        let cookie = cookie.map_err(|e| Error::from(e).within("cookie"))?;
         Ok(Self {
-            signer: Signer::new(config.secret, &cookie.name),
+            signer: Signer::new(config.secret, cookie.name()),
             cookie,
             by_tag: Vec::new(),
             endpoints: Endpoints::default(),
@@ -87,12 +87,7 @@ impl Plugin for Sticky {
             None => getrandom::u64().map_err(|e| Error::new(format!("no random number: {e}")))?,
         };
         let value = self.signer.write(Token { client, issued: now(), endpoint });
-        let is_secure = match self.cookie.secure {
-            Secure::Always => true,
-            Secure::Never => false,
-            Secure::Auto => exchange::scheme() == "https",
-        };
-        response.add_header("set-cookie", self.cookie.field(&value, is_secure));
+        response.add_header("set-cookie", self.cookie.field(&value, exchange::scheme));
         Ok(())
     }
 }
@@ -112,8 +107,8 @@ impl Sticky {
 
     /// Whether half of the cookie's time is over.
     fn is_old(&self, token: Token) -> bool {
-        let Some(age) = self.cookie.max_age else { return false };
-        u64::from(now().saturating_sub(token.issued)) > age / 2
+        let Some(age) = self.cookie.max_age() else { return false };
+        u64::from(now().saturating_sub(token.issued)) > age.as_secs() / 2
     }
 }
 

@@ -156,28 +156,14 @@ fn what_was_not_signed_is_no_cookie() {
 }
 
 #[test]
-fn attributes_are_what_the_operator_says() {
-    let attributes = |cookie: Value, scheme: &str| {
-        let plugin = load(&cookie);
+fn over_tls_the_cookie_is_for_tls() {
+    for (scheme, is_secure) in [("http", false), ("https", true)] {
         let exchange = Exchange::get("/").from_endpoint(url(0)).scheme(scheme);
         let mut exchange = exchange.answered(200);
-        assert_eq!(plugin.on_response(&mut exchange), Verdict::Continue);
+        assert_eq!(load(&json!({})).on_response(&mut exchange), Verdict::Continue);
         let set = exchange.response_header("set-cookie").expect("a cookie");
-        let (name, rest) = set.split_once('=').expect("a value");
-        format!("{name}{}", &rest[rest.find(';').unwrap_or(rest.len())..])
-    };
-    assert_eq!(attributes(json!({}), "http"), "endpoint; Path=/; HttpOnly; SameSite=Lax");
-    assert_eq!(attributes(json!({}), "https"), "endpoint; Path=/; HttpOnly; SameSite=Lax; Secure");
-    let host = json!({ "name": "__Host-e", "secure": "always", "same_site": "none" });
-    assert_eq!(attributes(host, "http"), "__Host-e; Path=/; HttpOnly; SameSite=None; Secure");
-    let all = json!({
-        "name": "e", "path": "/app", "domain": "example.com", "max_age": "1h", "secure": "never",
-        "http_only": false, "same_site": "strict",
-    });
-    assert_eq!(
-        attributes(all, "https"),
-        "e; Path=/app; Domain=example.com; Max-Age=3600; SameSite=Strict"
-    );
+        assert_eq!(set.ends_with("; Secure"), is_secure, "{set}");
+    }
 }
 
 #[test]
@@ -210,30 +196,11 @@ fn nobody_becomes_a_client_of_what_failed() {
 
 #[test]
 fn mistakes_name_the_key_and_the_remedy() {
-    let with = |cookie: Value| json!({ "secret": SECRET, "cookie": cookie });
     for (config, expected) in [
         (json!({ "secret": "short" }), "secret: a secret has 32 octets or more"),
-        (with(json!({ "name": "a b" })), "cookie: name: no name of a cookie"),
         (
-            with(json!({ "path": "/;x" })),
-            "cookie: path: a path starts with `/` and holds no `;`, `,`, `\"` or `\\`",
-        ),
-        (with(json!({ "domain": "a;b" })), "cookie: domain: no domain such as `example.com`"),
-        (
-            with(json!({ "max_age": "1500ms" })),
-            "cookie: max_age: not a whole number of seconds, and at least one",
-        ),
-        (
-            with(json!({ "same_site": "none" })),
-            "cookie: same_site: `none` needs `secure = \"always\"`",
-        ),
-        (
-            with(json!({ "name": "__Secure-e" })),
-            "cookie: name: this name needs `secure = \"always\"`",
-        ),
-        (
-            with(json!({ "name": "__Host-e", "secure": "always", "domain": "example.com" })),
-            "cookie: name: `__Host-` needs `path = \"/\"` and no `domain`",
+            json!({ "secret": SECRET, "cookie": { "name": "a b" } }),
+            "cookie: name: no name of a cookie",
         ),
     ] {
         assert_eq!(error(&config), expected);
