@@ -1,0 +1,9 @@
+//! Writes the manifest; see `plugin_sdk_build`.
+
+#[path = "src/config.rs"]
+#[allow(dead_code, reason = "only its schema is used here")]
+mod config;
+
+fn main() {
+    plugin_sdk_build::manifest::<config::Config>();
+}
