@@ -48,6 +48,29 @@ async fn every_line_that_it_prints_shows_what_it_says() {
     assert!(!edited.contains("x-internal") && !edited.contains("x-origin-version"), "{edited}");
     let secure = typed(next()).await;
     assert!(secure.starts_with("http/2 200") || secure.starts_with("http/1.1 200"), "{secure}");
+    assert!(secure.contains("strict-transport-security: "), "{secure}");
+
+    let robots = typed(next()).await;
+    assert!(robots.starts_with("user-agent: *"), "{robots}");
+    let limited = typed(next()).await;
+    assert_eq!((limited.matches(" 200 ").count(), limited.matches(" 429 ").count()), (3, 1));
+    assert!(limited.contains("retry-after: "), "{limited}");
+    let read = typed(next()).await;
+    assert!(read.contains("\"path\": \"/inside\""), "{read}");
+    let deleted = typed(next()).await;
+    assert!(deleted.starts_with("http/1.1 403 "), "{deleted}");
+    let shared = typed(next()).await;
+    assert!(shared.contains("access-control-allow-origin: https://app.example.com"), "{shared}");
+    let uploaded = typed(next()).await;
+    assert!(uploaded.starts_with("http/1.1 413 "), "{uploaded}");
+    let closed = typed(next()).await;
+    assert!(closed.starts_with("http/1.1 503 ") && closed.contains("retry-after: 600"), "{closed}");
+    let canary = typed(next()).await;
+    assert!(canary.contains("\"two\"") && canary.contains("canary"), "{canary}");
+    for sticks in [typed(next()).await, typed(next()).await] {
+        let by = |name: &str| sticks.matches(&format!("\"{name}\"")).count();
+        assert!([(3, 0), (0, 3)].contains(&(by("one"), by("two"))), "{sticks}");
+    }
 
     typed(next()).await;
     let ask = next();

@@ -6,10 +6,10 @@
 //! `...` in it stands for any text within a line.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use harness::{Origin, Proxy};
-use tokio::process::Command;
 
 /// Where the endpoints of a recipe are, and the servers that take their places.
 const ENDPOINTS: [&str; 3] = ["127.0.0.1:3000", "127.0.0.1:3001", "127.0.0.1:3002"];
@@ -79,6 +79,12 @@ fn is_as_shown(line: &str, shown: &str) -> bool {
     rest.ends_with(last)
 }
 
+/// Runs a line beside the test's own servers, which have to answer it.
+async fn shell(line: String, folder: PathBuf) -> Output {
+    let run = move || Command::new("sh").arg("-c").arg(line).current_dir(folder).output();
+    tokio::task::spawn_blocking(run).await.unwrap().expect("a shell")
+}
+
 async fn holds(page: &str, text: &str) {
     let mut origins = Vec::new();
     for name in ENDPOINTS {
@@ -113,9 +119,7 @@ async fn holds(page: &str, text: &str) {
                     run = run.replace(shown, &proxy.address(name).to_string());
                 }
             }
-            let folder = proxy.path("");
-            let output = Command::new("sh").arg("-c").arg(&run).current_dir(folder).output().await;
-            let output = output.expect("a shell");
+            let output = shell(run, proxy.path("")).await;
             let printed = String::from_utf8_lossy(&output.stdout).replace('\r', "");
             let as_shown = printed.lines().count() == lines.len()
                 && printed

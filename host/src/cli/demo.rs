@@ -73,6 +73,7 @@ fn furnish(
     write("hello.wasm", hello.wasm)?;
     write("plugins/hello.toml", sidecar("hello").as_bytes())?;
     write("welcome.toml", sidecar("welcome").as_bytes())?;
+    write("sticky.key", certificate::secret()?.as_bytes())?;
     let values = [
         ("{{plain}}", ports.plain.to_string()),
         ("{{tls}}", ports.tls.to_string()),

@@ -46,7 +46,7 @@ impl Tour<'_> {
             row(&self.plain(), "HTTP/1.1, and HTTP/2 with prior knowledge".to_owned()),
             row(&self.tls(), "HTTP/1.1 and HTTP/2, with a certificate made just now".to_owned()),
             row("servers", format!("{} on {}, {} on {}", one.name, one.url(), two.name, two.url())),
-            row("plugins", "builtin:headers, builtin:rewrite, and what is dropped in".to_owned()),
+            row("plugins", "the bundled ones, and what is dropped in".to_owned()),
             row("configuration", format!("{}, applied when saved", self.file("wasmgate.toml"))),
             row("access log", self.file("access.log")),
             row("admin", self.admin()),
@@ -54,9 +54,19 @@ impl Tour<'_> {
     }
 
     fn stops(&self) -> Vec<Stop> {
+        let mut stops = self.passing();
+        stops.extend(self.bundled());
+        stops.extend(self.dropped_in());
+        stops.push(stop(
+            "What each request met, with the time that each plugin took",
+            &[format!("tail -n 3 {}", self.file("access.log"))],
+        ));
+        stops
+    }
+
+    /// What happens to every request.
+    fn passing(&self) -> Vec<Stop> {
         let (plain, tls) = (self.plain(), self.tls());
-        let (plugins, wasm) = (self.file("plugins"), self.file("hello.wasm"));
-        let stop = |title, commands: &[String]| Stop { title, commands: commands.to_vec() };
         vec![
             stop("The two servers take turns", &[format!("curl {plain}/ {plain}/")]),
             stop(
@@ -73,7 +83,58 @@ impl Tour<'_> {
                  x-origin-version dropped and x-served-by set on the way out",
                 &[format!("curl -i -H 'x-internal: forged' {plain}/")],
             ),
-            stop("HTTPS and HTTP/2", &[format!("curl -i -k --http2 {tls}/")]),
+            stop(
+                "HTTPS and HTTP/2; browsers are told to be strict",
+                &[format!("curl -i -k --http2 {tls}/")],
+            ),
+        ]
+    }
+
+    /// One stop for each bundled plugin that has a route of its own.
+    fn bundled(&self) -> Vec<Stop> {
+        let plain = self.plain();
+        vec![
+            stop("A file that no server has", &[format!("curl {plain}/robots.txt")]),
+            stop(
+                "Three requests a minute, and no more",
+                &[format!(
+                    "curl -I {plain}/limited {plain}/limited {plain}/limited {plain}/limited"
+                )],
+            ),
+            stop("Here, clients from this network may read", &[format!("curl {plain}/inside")]),
+            stop("and not delete", &[format!("curl -i -X DELETE {plain}/inside")]),
+            stop(
+                "Scripts of another site may read this: access-control-allow-origin",
+                &[format!("curl -i -H 'origin: https://app.example.com' {plain}/shared")],
+            ),
+            stop(
+                "A body of more than 16 octets",
+                &[format!("curl -i -d 'this is too much for it' {plain}/upload")],
+            ),
+            stop(
+                "A part of the site that is being worked on",
+                &[format!("curl -i {plain}/closed")],
+            ),
+            stop(
+                "Every tenth user gets the new version, which is server two, and who asks",
+                &[format!("curl -H 'x-canary: please' {plain}/canary")],
+            ),
+            stop(
+                "A cookie brings a client back to its server",
+                &[format!("curl -b '' {plain}/cart {plain}/cart {plain}/cart")],
+            ),
+            stop(
+                "A tenant's requests go to one server",
+                &[format!("curl -H 'x-tenant: blue' {plain}/tenant {plain}/tenant {plain}/tenant")],
+            ),
+        ]
+    }
+
+    /// A plugin comes, changes and goes.
+    fn dropped_in(&self) -> Vec<Stop> {
+        let plain = self.plain();
+        let (plugins, wasm) = (self.file("plugins"), self.file("hello.wasm"));
+        vec![
             stop(
                 "A plugin is dropped in while requests pass: x-dropped-in: hello",
                 &[format!("cp {wasm} {plugins}/"), format!("curl -i {plain}/")],
@@ -97,10 +158,6 @@ impl Tour<'_> {
                 "And it is gone again",
                 &[format!("rm {plugins}/hello.wasm"), format!("curl -i {plain}/")],
             ),
-            stop(
-                "What each request met, with the time that each plugin took",
-                &[format!("tail -n 3 {}", self.file("access.log"))],
-            ),
         ]
     }
 
@@ -120,6 +177,10 @@ impl Tour<'_> {
     fn file(&self, name: &str) -> String {
         quoted(&self.folder.join(name).display().to_string())
     }
+}
+
+fn stop(title: &'static str, commands: &[String]) -> Stop {
+    Stop { title, commands: commands.to_vec() }
 }
 
 fn quoted(path: &str) -> String {
