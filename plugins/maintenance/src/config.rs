@@ -12,7 +12,7 @@ pub(crate) struct Config {
     pub(crate) enabled: Option<bool>,
     /// Times at which it is.
     pub(crate) windows: Vec<Window>,
-    /// It is as long as this file exists: an absolute path, in a directory that `capabilities.files` grants.
+    /// It is as long as this file exists, in a directory that `capabilities.files` grants.
     pub(crate) flag_file: Option<String>,
     /// Only these paths are concerned, and what is below them; none means every path.
     pub(crate) paths: Vec<String>,
@@ -22,7 +22,7 @@ pub(crate) struct Config {
     pub(crate) retry_after: Duration,
     /// The page, as HTML.
     pub(crate) html: Option<String>,
-    /// The page, as an HTML file: an absolute path, in a directory that `capabilities.files` grants; read when the plugin is loaded.
+    /// The page, as an HTML file in a directory that `capabilities.files` grants; read when the plugin is loaded.
     pub(crate) html_file: Option<String>,
     /// The page, as plain text.
     pub(crate) text: Option<String>,

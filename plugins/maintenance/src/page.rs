@@ -1,7 +1,5 @@
 //! What is answered.
 
-use std::fs;
-
 use plugin_sdk::{Error, Reply, Result};
 
 use crate::config::Config;
@@ -40,7 +38,9 @@ impl Pages {
         let page = match (&config.html, &config.html_file, &config.text) {
             (None, None, None) => (HTML, DEFAULT_PAGE.to_owned()),
             (Some(html), None, None) => (HTML, html.clone()),
-            (None, Some(file), None) => (HTML, read(file).map_err(|e| e.within("html_file"))?),
+            (None, Some(file), None) => {
+                (HTML, files::read_text(file, PAGE_MAX).map_err(|e| e.within("html_file"))?)
+            }
             (None, None, Some(text)) => (TEXT, text.clone()),
             _ => return Err(Error::new("`html`, `html_file` and `text` exclude each other")),
         };
@@ -74,17 +74,4 @@ impl Pages {
             .header("content-type", *content_type)
             .body(body.as_str())
     }
-}
-
-fn read(file: &str) -> Result<String> {
-    let error = |error: std::io::Error| {
-        Error::new(format!(
-            "`{file}` cannot be read ({error}); grant its directory with `capabilities.files`"
-        ))
-    };
-    let size = fs::metadata(file).map_err(error)?.len();
-    if size > PAGE_MAX {
-        return Err(Error::new(format!("`{file}` has {size} octets; {PAGE_MAX} is the most")));
-    }
-    fs::read_to_string(file).map_err(error)
 }

@@ -1,7 +1,6 @@
 //! When it is.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use plugin_sdk::{Error, Result, log};
 use time::OffsetDateTime;
@@ -108,18 +107,7 @@ impl Window {
 
 impl Flag {
     fn new(file: &str) -> Result<Self> {
-        let path = Path::new(file);
-        let Some(parent) = path.parent().filter(|_| path.is_absolute()) else {
-            return Err(Error::new(format!("`{file}` is no absolute path of a file")));
-        };
-        // A directory that was not granted would look like a file that never exists.
-        fs::metadata(parent).map_err(|error| {
-            Error::new(format!(
-                "`{}` cannot be looked into ({error}); grant it with `capabilities.files`",
-                parent.display()
-            ))
-        })?;
-        Ok(Self { file: path.to_owned(), exists: false, checked: None })
+        Ok(Self { file: files::place(file)?, exists: false, checked: None })
     }
 
     fn exists(&mut self, now: i64) -> bool {

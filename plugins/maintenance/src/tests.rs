@@ -229,8 +229,11 @@ fn mistakes_name_the_key_and_the_remedy() {
         (window(two, one, Value::Null), "windows[0]: end: it ends before it begins"),
         (window("2026-12-01", two, Value::Null), "windows[0]: start: `2026-12-01` is no time"),
         (window(one, two, json!("day")), "windows[0]: every: it comes again before it ends"),
-        (json!({ "flag_file": "down" }), "flag_file: `down` is no absolute path"),
-        (json!({ "flag_file": "/nowhere/down" }), "grant it with `capabilities.files`"),
+        (json!({ "flag_file": "down" }), "flag_file: `down` cannot be read; grant its directory"),
+        (
+            json!({ "flag_file": "/nowhere/down" }),
+            "flag_file: `/nowhere/down` cannot be read; grant its",
+        ),
         (
             json!({ "enabled": true, "html_file": "/nowhere/a" }),
             "html_file: `/nowhere/a` cannot be",

@@ -1,7 +1,5 @@
 //! Answers with a body.
 
-use std::fs;
-
 use plugin_sdk::crypto::{self, Hash};
 use plugin_sdk::field::{is_name, is_value};
 use plugin_sdk::{Error, Reply, Request, Result};
@@ -61,7 +59,7 @@ impl Answer {
     ///
     /// # Errors
     /// The text names the key.
-    pub(crate) fn new(config: config::Response) -> Result<Self> {
+    pub(crate) fn new(config: &config::Response) -> Result<Self> {
         if !(200..=599).contains(&config.status) {
             return Err(
                 Error::new(format!("{} is not from 200 to 599", config.status)).within("status")
@@ -72,7 +70,7 @@ impl Answer {
                 return Err(Error::new("`body` and `file` exclude each other"));
             }
             (Some(text), None) => Some(text.clone().into_bytes()),
-            (None, Some(file)) => Some(read(file).map_err(|e| e.within("file"))?),
+            (None, Some(file)) => Some(files::read(file, FILE_MAX).map_err(|e| e.within("file"))?),
             (None, None) => None,
         };
         if body.is_some() && matches!(config.status, 204 | 205 | 304) {
@@ -82,7 +80,7 @@ impl Answer {
         let name = config.file.as_deref().unwrap_or(&config.from);
         let mut reply = Reply::new(config.status);
         if body.is_some() {
-            let content_type = config.content_type.unwrap_or_else(|| by_ending(name));
+            let content_type = config.content_type.clone().unwrap_or_else(|| by_ending(name));
             if !is_value(content_type.as_bytes()) || content_type.is_empty() {
                 return Err(Error::new(format!("`{content_type}` is no content type"))
                     .within("content_type"));
@@ -91,9 +89,9 @@ impl Answer {
         } else if config.content_type.is_some() {
             return Err(Error::new("there is no body that has it").within("content_type"));
         }
-        for (name, value) in config.headers {
-            check_field(&name, &value).map_err(|e| e.within(format!("headers.{name}")))?;
-            reply = reply.header(name.to_ascii_lowercase(), value);
+        for (name, value) in &config.headers {
+            check_field(name, value).map_err(|e| e.within(format!("headers.{name}")))?;
+            reply = reply.header(name.to_ascii_lowercase(), value.as_str());
         }
         let tags = reply.headers.iter().any(|(name, _)| name == "etag");
         let etag = body.as_deref().filter(|_| config.status == 200 && !tags).map(etag);
@@ -165,17 +163,4 @@ fn check_field(name: &str, value: &str) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-fn read(file: &str) -> Result<Vec<u8>> {
-    let error = |error: std::io::Error| {
-        Error::new(format!(
-            "`{file}` cannot be read ({error}); grant its directory with `capabilities.files`"
-        ))
-    };
-    let size = fs::metadata(file).map_err(error)?.len();
-    if size > FILE_MAX {
-        return Err(Error::new(format!("`{file}` has {size} octets; {FILE_MAX} is the most")));
-    }
-    fs::read(file).map_err(error)
 }

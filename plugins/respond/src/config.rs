@@ -13,7 +13,7 @@ pub(crate) struct Config {
     pub(crate) responses: Vec<Response>,
     /// Redirects.
     pub(crate) redirects: Vec<Redirect>,
-    /// Files with redirects: absolute paths that end with `.csv` or `.toml`, in directories that `capabilities.files` grants; read when the plugin is loaded.
+    /// Files with redirects that end with `.csv` or `.toml`, in directories that `capabilities.files` grants; read again when they have changed, up to 64 KiB of them.
     pub(crate) redirect_files: Vec<String>,
     /// The status of redirects that have none of their own: 301, 302, 303, 307 or 308.
     pub(crate) redirect_status: u16,
@@ -33,7 +33,7 @@ pub(crate) struct Response {
     /// The body, as text.
     #[serde(default)]
     pub(crate) body: Option<String>,
-    /// The body, as a file: an absolute path, in a directory that `capabilities.files` grants; read when the plugin is loaded.
+    /// The body, as a file in a directory that `capabilities.files` grants; read when the plugin is loaded.
     #[serde(default)]
     pub(crate) file: Option<String>,
     /// The content type; by the name's ending unless written, of the file or of the path.

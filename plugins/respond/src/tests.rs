@@ -221,6 +221,34 @@ fn a_file_of_lines_is_read() {
 }
 
 #[test]
+fn a_changed_file_is_read_again_and_a_broken_one_changes_nothing() {
+    let config = |path: &PathBuf| Config {
+        redirect_files: vec![path.to_str().expect("a text").to_owned()],
+        ..Config::default()
+    };
+    let path = file("changing.csv", "/a,/b\n");
+    let mut plugin = Respond::new(config(&path)).expect("a good file");
+    let mut look = |text: &str| {
+        fs::write(&path, text).expect("a file");
+        // As if the last look had been long ago.
+        plugin.looked = Instant::now().checked_sub(REFRESH);
+        plugin.refresh();
+        let found = plugin.table.find("", "/a").map(|found| match found.action {
+            Action::Redirect(redirect) => redirect.path(""),
+            Action::Answer(_) => None,
+        });
+        found.flatten()
+    };
+    assert_eq!(look("/a,/longer\n").as_deref(), Some("/longer"));
+    assert_eq!(look("/a,no path, nor a URL\n").as_deref(), Some("/longer"));
+    assert_eq!(look("").as_deref(), Some("/longer"));
+    // Too much to be read while a request waits.
+    let long = format!("/a,/much\n# {}\n", "x".repeat(64 * 1024));
+    assert_eq!(look(&long).as_deref(), Some("/longer"));
+    assert_eq!(look("/other,/b\n"), None);
+}
+
+#[test]
 fn a_toml_file_is_read() {
     let path = file("list.toml", "[[redirects]]\nfrom = \"/a\"\nto = \"/b\"\nstatus = 301\n");
     let plugin = good(&json!({ "redirect_files": [path] }));
@@ -273,7 +301,7 @@ fn mistakes_name_the_place_and_the_remedy() {
         ),
         (
             response(json!({ "from": "/a", "file": "/nowhere/b" })),
-            "responses[0]: file: `/nowhere/b` cannot be read",
+            "responses[0]: file: `/nowhere/b` cannot be read; grant",
         ),
         (
             response(json!({ "from": "/a", "status": 204, "body": "b" })),
@@ -289,7 +317,7 @@ fn mistakes_name_the_place_and_the_remedy() {
             "headers.Content-Length: it belongs to the connection",
         ),
         (response(json!({ "from": "/a", "headers": { "x": "a\nb" } })), "headers.x: control"),
-        (json!({ "redirect_files": ["/nowhere/a.csv"] }), "grant its directory"),
+        (json!({ "redirect_files": ["/nowhere/a.csv"] }), "grant its directory with"),
         (bad_file("bad.txt", ""), "is neither a `.csv` nor a `.toml` file"),
         (bad_file("three.csv", "/a,/b\n/c\n"), "line 2: a line has `from,to` or"),
         (bad_file("status.csv", "/a,/b,x\n"), "line 1: status: `x` is no number"),

@@ -1,7 +1,5 @@
 //! Files with redirects.
 
-use std::fs;
-
 use plugin_sdk::{Error, Result};
 use serde::Deserialize;
 
@@ -25,26 +23,15 @@ struct Document {
 /// # Errors
 /// The file cannot be read, or has a mistake; the text names the line of a CSV file and
 /// the place in the list of a TOML file.
-pub(crate) fn read(file: &str, add: &mut dyn FnMut(config::Redirect) -> Result<()>) -> Result<()> {
-    let unread = |error: std::io::Error| {
-        Error::new(format!(
-            "cannot be read ({error}); grant its directory with `capabilities.files`"
-        ))
-    };
-    let size = fs::metadata(file).map_err(unread)?.len();
-    if size > FILE_MAX {
-        return Err(Error::new(format!("has {size} octets; {FILE_MAX} is the most")));
-    }
+pub(crate) fn read(file: &str, add: &mut dyn FnMut(&config::Redirect) -> Result<()>) -> Result<()> {
     match file.rsplit_once('.').map(|(_, ending)| ending) {
-        Some("csv") => csv(&fs::read(file).map_err(unread)?, add),
-        Some("toml") if size > TOML_MAX => Err(Error::new(format!(
-            "has {size} octets; {TOML_MAX} is the most for TOML, a CSV file may have {FILE_MAX}"
-        ))),
+        Some("csv") => csv(&files::read(file, FILE_MAX)?, add),
         Some("toml") => {
-            let text = fs::read_to_string(file).map_err(unread)?;
+            let text = files::read_text(file, TOML_MAX)
+                .map_err(|e| Error::new(format!("{e}; a CSV file may have {FILE_MAX}")))?;
             let document: Document = toml::from_str(&text)?;
             let each = |(index, redirect)| {
-                add(redirect).map_err(|e| e.within(format!("redirects[{index}]")))
+                add(&redirect).map_err(|e| e.within(format!("redirects[{index}]")))
             };
             document.redirects.into_iter().enumerate().try_for_each(each)
         }
@@ -53,7 +40,7 @@ pub(crate) fn read(file: &str, add: &mut dyn FnMut(config::Redirect) -> Result<(
 }
 
 /// `from,to` or `from,to,status` on each line; a line that begins with `#` says nothing.
-fn csv(octets: &[u8], add: &mut dyn FnMut(config::Redirect) -> Result<()>) -> Result<()> {
+fn csv(octets: &[u8], add: &mut dyn FnMut(&config::Redirect) -> Result<()>) -> Result<()> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -76,7 +63,7 @@ fn csv(octets: &[u8], add: &mut dyn FnMut(config::Redirect) -> Result<()>) -> Re
             }
             _ => return Err(within(Error::new("a line has `from,to` or `from,to,status`"))),
         };
-        add(config::Redirect { from: from.to_owned(), to: to.to_owned(), status })
+        add(&config::Redirect { from: from.to_owned(), to: to.to_owned(), status })
             .map_err(within)?;
     }
     Ok(())
