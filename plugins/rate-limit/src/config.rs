@@ -62,7 +62,7 @@ pub(crate) struct Limit {
     /// What a request spends; 1 unless configured.
     #[serde(default = "cost")]
     pub(crate) cost: u32,
-    /// How long a request may be held until it is within the limit, up to 30s; see below.
+    /// How long a request may be held until it is within the limit, up to 900ms; with `gcra` only.
     pub(crate) delay: Option<Duration>,
     /// What happens to a request of a new key when the plugin may count no more keys; `refuse` unless configured.
     #[serde(default)]

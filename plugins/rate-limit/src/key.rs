@@ -8,6 +8,7 @@ use plugin_sdk::{Error, Result, exchange};
 
 use crate::client::Client;
 use crate::config::{self, Missing};
+use crate::path;
 
 /// A key's parts, in order; none of them: all requests have one key.
 pub(crate) struct Key {
@@ -175,7 +176,9 @@ impl Part {
             // Names of hosts know no case, and must not have a bucket for each
             // spelling.
             Self::Host => write(Some(request.host().to_ascii_lowercase().as_bytes()), key),
-            Self::Path(segments) => write(Some(leading(request.path(), *segments).as_bytes()), key),
+            Self::Path(segments) => {
+                write(Some(path::leading(client.path(), *segments).as_bytes()), key)
+            }
         }
     }
 }
@@ -194,10 +197,4 @@ fn write(value: Option<&[u8]>, key: &mut Vec<u8>) -> bool {
         }
     }
     true
-}
-
-/// The path's first segments: of `/a/b/c` the first two are `/a/b`.
-fn leading(path: &str, segments: usize) -> &str {
-    let end = path.match_indices('/').nth(segments).map_or(path.len(), |(at, _)| at);
-    &path[..end]
 }

@@ -9,6 +9,7 @@ mod config;
 mod key;
 mod limit;
 mod meter;
+mod path;
 
 use std::time::Duration;
 
@@ -107,7 +108,7 @@ impl RateLimit {
         self.concerned.clear();
         self.answers.fill(None);
         for (index, (limit, key)) in self.limits.iter().zip(&mut self.keys).enumerate() {
-            if !limit.concerns(client.request) {
+            if !limit.concerns(client) {
                 continue;
             }
             match limit.key.of(client, key) {
@@ -206,20 +207,22 @@ impl RateLimit {
     /// `RateLimit-Policy` and `RateLimit` of the limits that concern a request.
     fn describe(&self) -> (String, String) {
         let mut state = String::with_capacity(64 * self.limits.len());
-        let mut shown = Vec::new();
         let mut all = true;
         for (limit, said) in self.limits.iter().zip(&self.answers) {
             match said {
                 _ if limit.dry_run => {}
                 Some(Said::Yes(verdict) | Said::No(verdict, _)) => {
                     limit.meter.describe(&limit.name, verdict, &mut state);
-                    shown.push(limit);
                 }
                 Some(Said::Full(_)) | None => all = false,
             }
         }
-        let policy = if all { self.policy.clone() } else { policy(shown) };
-        (policy, state)
+        if all {
+            return (self.policy.clone(), state);
+        }
+        let shown =
+            self.said().filter(|(limit, said)| !limit.dry_run && !matches!(said, Said::Full(_)));
+        (policy(shown.map(|(limit, _)| limit)), state)
     }
 
     fn refuse(&self, retry_after: u64) -> Flow {

@@ -2,11 +2,13 @@
 
 use plugin_sdk::field::is_name;
 use plugin_sdk::rate_limit::{self, RateLimitError, Verdict};
-use plugin_sdk::{Error, Request, Result};
+use plugin_sdk::{Error, Result};
 
+use crate::client::Client;
 use crate::config::{self, Overflow};
 use crate::key::Key;
 use crate::meter::Meter;
+use crate::path;
 
 pub(crate) struct Limit {
     pub(crate) name: String,
@@ -69,13 +71,11 @@ impl Limit {
         })
     }
 
-    pub(crate) fn concerns(&self, request: &Request) -> bool {
+    pub(crate) fn concerns(&self, client: &Client<'_>) -> bool {
         let Condition { method, path_prefix } = &self.condition;
-        (method.is_empty() || method.iter().any(|m| m == request.method()))
-            && (path_prefix.is_empty() || {
-                let path = request.path();
-                path_prefix.iter().any(|prefix| below(path, prefix))
-            })
+        (method.is_empty() || method.iter().any(|m| m == client.request.method()))
+            && (path_prefix.is_empty()
+                || path_prefix.iter().any(|prefix| path::below(client.path(), prefix)))
     }
 
     /// Looks without spending.
@@ -119,15 +119,9 @@ impl Condition {
                     "path_prefix: `{text}` is no path prefix: it starts with `/` and holds no `?` or `#`"
                 )));
             }
-            Ok(text.trim_end_matches('/').to_owned())
+            Ok(path::loose(text).trim_end_matches('/').to_owned())
         };
         let path_prefix = config.path_prefix.iter().map(prefix).collect::<Result<_>>()?;
         Ok(Self { method: config.method, path_prefix })
     }
-}
-
-/// Whether a path starts with these segments.
-fn below(path: &str, prefix: &str) -> bool {
-    let rest = path.strip_prefix(prefix);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -23,6 +23,10 @@ pub(crate) struct Meter {
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
+/// In milliseconds. A hook may always wait for a second; whoever waited longer might
+/// fail instead of being served.
+const LONGEST_DELAY: u64 = 900;
+
 impl Meter {
     pub(crate) fn new(limit: &config::Limit) -> Result<Self> {
         let error = |key: &str, text: String| Err(Error::new(text).within(key));
@@ -52,8 +56,8 @@ impl Meter {
             if limit.algorithm != Algorithm::Gcra {
                 return error("delay", "only with `algorithm = \"gcra\"`".to_owned());
             }
-            if delay.as_millis() > 30_000 {
-                return error("delay", format!("`{delay}` is more than 30s"));
+            if delay.as_millis() > LONGEST_DELAY {
+                return error("delay", format!("`{delay}` is more than {LONGEST_DELAY}ms"));
             }
             let queue = delay.as_millis() * NANOS_PER_MILLI / meter.unit();
             let queue = u32::try_from(queue).unwrap_or(u32::MAX).min(u32::MAX - burst);
@@ -177,7 +181,8 @@ fn push_number(mut number: u32, text: &mut String) {
             break;
         }
     }
-    text.extend(digits[start..].iter().map(|digit| char::from(*digit)));
+    // Digits are ASCII.
+    text.push_str(std::str::from_utf8(&digits[start..]).unwrap_or_default());
 }
 
 #[cfg(test)]

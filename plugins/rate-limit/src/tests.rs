@@ -355,6 +355,27 @@ fn conditions_and_exemptions_narrow_a_limit() {
 }
 
 #[test]
+fn no_spelling_of_a_path_gets_around_a_limit() {
+    let spelt = [
+        "/api/login",
+        "/API/login",
+        "//api/login",
+        "/api//login",
+        "/api/;a/login",
+        "/api;1/login",
+        "/api%2Flogin",
+        "/api/login;2",
+        "/api/LOGIN/",
+        "/api/login?a",
+    ];
+    let condition = json!({ "path_prefix": ["/api/login"] });
+    let plugin = limited_by(&json!({ "name": "condition", "match": condition }));
+    assert_eq!(of_ten(&plugin, |n| Exchange::get(spelt[n])), 2);
+    let plugin = limited_by(&json!({ "name": "key", "key": ["path:2"] }));
+    assert_eq!(of_ten(&plugin, |n| Exchange::get(spelt[n])), 2);
+}
+
+#[test]
 fn fields_speak_of_the_limits_that_concern_the_request() {
     let plugin = load(&json!({ "limits": [
         { "name": "all", "rate": 600, "period": "1m", "burst": 10 },
@@ -413,8 +434,9 @@ fn mistakes_name_the_key_and_the_remedy() {
             limit(json!({ "delay": "300ms" })),
             "limits[0]: delay: no request can wait `300ms`: the limit allows one in 1000ms",
         ),
+        (limit(json!({ "delay": "1s" })), "limits[0]: delay: `1s` is more than 900ms"),
         (
-            limit(json!({ "delay": "2s", "algorithm": "token-bucket" })),
+            limit(json!({ "delay": "300ms", "algorithm": "token-bucket" })),
             "limits[0]: delay: only with `algorithm = \"gcra\"`",
         ),
         (
