@@ -211,8 +211,13 @@ impl RateLimit {
         for (limit, said) in self.limits.iter().zip(&self.answers) {
             match said {
                 _ if limit.dry_run => {}
-                Some(Said::Yes(verdict) | Said::No(verdict, _)) => {
-                    limit.meter.describe(&limit.name, verdict, &mut state);
+                Some(Said::Yes(verdict)) => {
+                    let reset = u64::from(verdict.reset_after_ms);
+                    limit.meter.describe(&limit.name, verdict.remaining, reset, &mut state);
+                }
+                // The draft wants this to be what `Retry-After` says.
+                Some(Said::No(verdict, retry_after)) => {
+                    limit.meter.describe(&limit.name, verdict.remaining, *retry_after, &mut state);
                 }
                 Some(Said::Full(_)) | None => all = false,
             }

@@ -155,23 +155,23 @@ impl Meter {
         }
     }
 
-    /// Adds the item of `RateLimit`.
-    pub(crate) fn describe(&self, name: &str, seen: &Verdict, field: &mut String) {
+    /// Adds the item of `RateLimit`: what remains, and for how many milliseconds.
+    pub(crate) fn describe(&self, name: &str, remaining: u32, millis: u64, field: &mut String) {
         if !field.is_empty() {
             field.push_str(", ");
         }
         field.push('"');
         field.push_str(name);
         field.push_str("\";r=");
-        push_number(seen.remaining.saturating_sub(self.queue), field);
+        push_number(remaining.saturating_sub(self.queue).into(), field);
         field.push_str(";t=");
-        push_number(seen.reset_after_ms.div_ceil(1000), field);
+        push_number(millis.div_ceil(1000), field);
     }
 }
 
 /// What `write!` does, without its machinery: this is on every response.
-fn push_number(mut number: u32, text: &mut String) {
-    let mut digits = [0; 10];
+fn push_number(mut number: u64, text: &mut String) {
+    let mut digits = [0; 20];
     let mut start = digits.len();
     loop {
         start -= 1;
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_usual() {
-        for number in [0, 7, 10, 99, 100, 1_000_000, u32::MAX] {
+        for number in [0, 7, 10, 99, 100, 1_000_000, u64::MAX] {
             let mut text = String::new();
             push_number(number, &mut text);
             assert_eq!(text, number.to_string());

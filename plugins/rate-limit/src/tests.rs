@@ -86,7 +86,7 @@ fn a_refusal_says_when_to_come_back() {
     assert_eq!(refused.status(), Some(429));
     assert_eq!(refused.response_header("retry-after").as_deref(), Some("30"));
     assert_eq!(refused.response_header("ratelimit-policy").as_deref(), Some("\"a\";q=2;w=60"));
-    assert_eq!(refused.response_header("ratelimit").as_deref(), Some("\"a\";r=0;t=60"));
+    assert_eq!(refused.response_header("ratelimit").as_deref(), Some("\"a\";r=0;t=30"));
     assert_eq!(refused.body(), b"too many requests\n");
     assert_eq!(annotation(&refused, "refused").as_deref(), Some("a"));
     clock::advance(Duration::from_secs(29));
@@ -204,6 +204,31 @@ fn huge_keys_are_counted_like_others() {
             .header("cookie", "id=".to_owned() + &"c".repeat(9_000))
     };
     assert_eq!(of_ten(&plugin, huge), 4, "two tokens, twice each");
+}
+
+#[test]
+fn when_no_more_keys_are_counted_new_ones_are_refused_or_let_through_as_configured() {
+    // What the host of these tests counts at most, for all limits of the thread.
+    let others = plugin_sdk::rate_limit::Limit::gcra("others", 1, Duration::from_secs(60), 1);
+    let others = others.expect("a limit");
+    let plugin = |overflow: &str| limited_by(&json!({ "name": overflow, "overflow": overflow }));
+    let (refuse, allow) = (plugin("refuse"), plugin("allow"));
+    for known in [&refuse, &allow] {
+        assert!(passes(known, &mut from("192.0.2.1")));
+    }
+    for key in 0..100_000_u32 {
+        if others.check(key.to_be_bytes(), 1).is_err() {
+            break;
+        }
+    }
+    let mut refused = from("192.0.2.2");
+    assert!(!passes(&refuse, &mut refused));
+    assert_eq!(refused.response_header("retry-after").as_deref(), Some("1"));
+    assert_eq!(annotation(&refused, "refused").as_deref(), Some("refuse"));
+    assert_eq!(of_ten(&allow, |_| from("192.0.2.2")), 10);
+    for known in [&refuse, &allow] {
+        assert_eq!(of_ten(known, |_| from("192.0.2.1")), 1, "a known key is counted on");
+    }
 }
 
 #[test]
