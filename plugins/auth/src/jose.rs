@@ -1,0 +1,72 @@
+//! Signed tokens: JWS in compact form (RFC 7515), JWK (RFC 7517), JWT (RFC 7519),
+//! by the advice of RFC 8725.
+//!
+//! A parser of our own, and not the crate `jsonwebtoken`: signatures are verified by
+//! the host, whose keys are SubjectPublicKeyInfo, so that of the crate its parsing
+//! would be left. That takes duplicate members of claims as the last one says, reads
+//! `crit` without minding it, and lets the token choose among the algorithms of a
+//! list; here a key has one kind, and a token that could be read in two ways is none.
+
+pub(crate) mod algorithm;
+pub(crate) mod base64;
+pub(crate) mod claims;
+pub(crate) mod json;
+pub(crate) mod key;
+pub(crate) mod remote;
+mod spki;
+pub(crate) mod token;
+
+use std::fmt;
+
+/// A point of P-256 as the host gets it.
+#[cfg(test)]
+pub(crate) fn public_point(x: &[u8], y: &[u8]) -> Vec<u8> {
+    spki::point(algorithm::Kind::P256, x, y)
+}
+
+/// Why a token is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    TooLong,
+    Malformed,
+    Algorithm,
+    Critical,
+    BringsKey,
+    Kind,
+    UnknownKey,
+    Signature,
+    Expired,
+    NotYet,
+    Issuer,
+    Audience,
+    Required,
+    Nonce,
+}
+
+impl Fault {
+    /// For annotations and challenges: it says nothing of keys.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLong => "the token is too long",
+            Self::Malformed => "the token is malformed",
+            Self::Algorithm => "the token's algorithm is not accepted",
+            Self::Critical => "the token has critical extensions",
+            Self::BringsKey => "the token brings its own key",
+            Self::Kind => "the token is of another type",
+            Self::UnknownKey => "the token's key is unknown",
+            Self::Signature => "the token's signature is wrong",
+            Self::Expired => "the token has expired",
+            Self::NotYet => "the token is not valid yet",
+            Self::Issuer => "the token is of another issuer",
+            Self::Audience => "the token is for another audience",
+            Self::Required => "the token lacks a required claim",
+            Self::Nonce => "the token is of another login",
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
