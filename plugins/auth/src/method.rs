@@ -78,10 +78,10 @@ impl Method {
                 Self::ApiKey(api_key::ApiKey::new(c, headers).map_err(within("api_key"))?)
             }
             config::Method::Jwt(c) => {
-                Self::Jwt(Box::new(jwt::Jwt::new(c, remembered).map_err(within("jwt"))?))
+                Self::Jwt(Box::new(jwt::Jwt::new(*c, remembered).map_err(within("jwt"))?))
             }
             config::Method::Forward(c) => Self::Forward(Box::new(
-                forward::Forward::new(c, remembered).map_err(within("forward"))?,
+                forward::Forward::new(*c, remembered).map_err(within("forward"))?,
             )),
             config::Method::Certificate(c) => {
                 Self::Certificate(certificate::Certificate::new(c).map_err(within("certificate"))?)

@@ -134,7 +134,7 @@ impl Expression {
         context.set_variable_resolver(facts);
         let value = Value::resolve_val(self.0.expression(), &context)?;
         match value.downcast_ref::<CelBool>() {
-            Some(truth) => Ok(bool::from(truth.clone())),
+            Some(truth) => Ok(bool::from(*truth)),
             None => Err(ExecutionError::UnexpectedType {
                 got: value.get_type().name().to_owned(),
                 want: "bool".to_owned(),

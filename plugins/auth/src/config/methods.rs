@@ -16,9 +16,9 @@ pub(crate) enum Method {
     /// A key that is sent with each request.
     ApiKey(ApiKey),
     /// A signed token (RFC 7519).
-    Jwt(Jwt),
+    Jwt(Box<Jwt>),
     /// Another service decides.
-    Forward(Forward),
+    Forward(Box<Forward>),
     /// The certificate that the client showed on the TLS connection, as the listener verified it.
     Certificate(Certificate),
 }

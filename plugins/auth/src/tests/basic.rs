@@ -90,7 +90,7 @@ fn a_file_of_users_is_read_and_read_again() {
 fn an_unknown_user_costs_what_a_wrong_password_costs() {
     let config = json!({ "methods": [{ "basic": { "users": { "ann": { "hash": ARGON2 } } } }], "rules": [{}] });
     let auth = auth(&config);
-    let hashed = || crate::method::hashed();
+    let hashed = || method::hashed();
     let before = hashed();
     assert_eq!(status(&auth, &mut login("ann", "wrong")), 401);
     assert_eq!(hashed(), before + 1);

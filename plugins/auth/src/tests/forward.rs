@@ -2,7 +2,7 @@ use plugin_sdk::http::{Error, Response};
 
 use super::*;
 
-fn asking(more: Value) -> Loaded<Auth> {
+fn asking(more: &Value) -> Loaded<Auth> {
     let mut forward = json!({
         "url": "https://auth.internal/check",
         "response_headers": ["x-auth-email"],
@@ -35,7 +35,7 @@ fn the_service_is_told_what_both_of_the_other_proxies_tell() {
         .header("cookie", "s=1")
         .header("x-other", "kept here")
         .http_answer(Ok(yes()));
-    assert_eq!(status(&asking(json!({})), &mut exchange), 200);
+    assert_eq!(status(&asking(&json!({})), &mut exchange), 200);
     let asked = &exchange.http_requests()[0];
     assert_eq!((asked.method.as_str(), asked.url.as_str()), ("GET", "https://auth.internal/check"));
     let text =
@@ -62,7 +62,7 @@ fn the_endpoint_and_the_client_get_what_they_shall() {
         .header("x-user", "root")
         .answered(200)
         .http_answer(Ok(yes()));
-    let auth = asking(json!({}));
+    let auth = asking(&json!({}));
     assert_eq!(status(&auth, &mut exchange), 200);
     assert_eq!(exchange.request_header("x-auth-email").as_deref(), Some("ann@example.com"));
     assert_eq!(exchange.request_header("x-user").as_deref(), Some("ann"));
@@ -78,7 +78,7 @@ fn a_refusal_is_the_services_own() {
         .with_header("server", "secret/1")
         .with_body("this way");
     let mut exchange = Exchange::get("/").http_answer(Ok(no.clone()));
-    let auth = asking(json!({}));
+    let auth = asking(&json!({}));
     assert_eq!(status(&auth, &mut exchange), 302);
     assert_eq!(exchange.response_header("location").as_deref(), Some("https://login.example.com/"));
     assert_eq!(exchange.response_header("server"), None);
@@ -97,18 +97,18 @@ fn a_service_that_fails_is_what_the_configuration_says() {
     for answer in [Err(Error::Timeout), Ok(Response::new(500)), Ok(Response::new(404)), Ok(nobody)]
     {
         let mut exchange = Exchange::get("/").http_answer(answer.clone());
-        assert_eq!(status(&asking(json!({})), &mut exchange), 503, "{answer:?}");
+        assert_eq!(status(&asking(&json!({})), &mut exchange), 503, "{answer:?}");
         let mut exchange = Exchange::get("/").http_answer(answer.clone());
-        let anonymous = asking(json!({ "unavailable": "anonymous" }));
+        let anonymous = asking(&json!({ "unavailable": "anonymous" }));
         assert_eq!(status(&anonymous, &mut exchange), 401, "{answer:?}");
         let mut exchange = Exchange::get("/open").http_answer(answer);
-        assert_eq!(status(&asking(json!({})), &mut exchange), 200);
+        assert_eq!(status(&asking(&json!({})), &mut exchange), 200);
     }
 }
 
 #[test]
 fn an_answer_is_good_for_equal_requests_for_a_while() {
-    let auth = asking(json!({ "cache": "10s" }));
+    let auth = asking(&json!({ "cache": "10s" }));
     let mut first = Exchange::get("/").header("cookie", "s=1").http_answer(Ok(yes()));
     assert_eq!(status(&auth, &mut first), 200);
     let mut equal = Exchange::get("/").header("cookie", "s=1");

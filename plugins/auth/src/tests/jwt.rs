@@ -23,7 +23,7 @@ fn by_url() -> Value {
     }})
 }
 
-fn only(method: Value) -> Loaded<Auth> {
+fn only(method: &Value) -> Loaded<Auth> {
     auth(&json!({
         "methods": [method],
         "identity_headers": { "x-user": "subject", "x-mail": "claim:email" },
@@ -84,7 +84,7 @@ fn jwks(keys: &[(&str, u8)]) -> Value {
 
 /// The same key as the host gets it.
 fn spki(number: u8) -> Vec<u8> {
-    crate::jose::public_point(&[number; 32], &[number + 1; 32])
+    jose::public_point(&[number; 32], &[number + 1; 32])
 }
 
 /// A token that is signed, in the eyes of the fake, by the key of this number.
@@ -103,7 +103,7 @@ fn es256(exchange: Exchange, id: &str, number: u8, claims: &Value) -> Exchange {
 
 #[test]
 fn a_good_token_is_an_identity_and_its_claims_become_fields() {
-    let auth = only(shared());
+    let auth = only(&shared());
     for mut exchange in [
         bearer(&token(&claims())),
         Exchange::get("/").header("cookie", format!("a=b; token={}", token(&claims()))),
@@ -116,7 +116,7 @@ fn a_good_token_is_an_identity_and_its_claims_become_fields() {
 
 #[test]
 fn times_are_held_with_leeway() {
-    let auth = only(shared());
+    let auth = only(&shared());
     let now = clock::now();
     assert_eq!(refused(&auth, &token(&with("exp", json!(now - 61)))), "the token has expired");
     assert_eq!(status(&auth, &mut bearer(&token(&with("exp", json!(now - 30))))), 200);
@@ -140,7 +140,7 @@ fn times_are_held_with_leeway() {
 fn issuer_audience_and_required_claims_are_held() {
     let mut method = shared();
     method["jwt"]["required"] = json!({ "email": null, "level": "2" });
-    let auth = only(method);
+    let auth = only(&method);
     let good = with("level", json!(2));
     assert_eq!(status(&auth, &mut bearer(&token(&good))), 200);
     assert_eq!(refused(&auth, &token(&claims())), "the token lacks a required claim");
@@ -170,7 +170,7 @@ fn a_public_key_is_no_secret() {
         "header": "authorization", "issuer": [ISSUER], "audience": ["shop"],
         "public_keys": { "": pem },
     }});
-    let auth = only(method.clone());
+    let auth = only(&method);
     let body = pem.lines().nth(1).expect("a body");
     let der = base64::decode_padded(body).expect("base64");
     let forms = [pem.as_bytes(), pem.trim().as_bytes(), body.as_bytes(), &der, b""];
@@ -188,7 +188,7 @@ fn a_public_key_is_no_secret() {
 
 #[test]
 fn an_unsigned_token_is_none() {
-    let auth = only(shared());
+    let auth = only(&shared());
     let payload = claims().to_string();
     for alg in ["none", "None", "NONE", "nOnE", "", "hs256", "HS256 "] {
         let header = json!({ "alg": alg }).to_string();
@@ -204,7 +204,7 @@ fn an_unsigned_token_is_none() {
 
 #[test]
 fn a_token_does_not_bring_its_key() {
-    let auth = only(shared());
+    let auth = only(&shared());
     for extra in [
         r#""jku":"https://evil.example.com/jwks""#,
         r#""jwk":{"kty":"oct","k":"AAAA"}"#,
@@ -223,7 +223,7 @@ fn a_token_does_not_bring_its_key() {
 
 #[test]
 fn a_kid_chooses_among_the_keys_and_nothing_else() {
-    let auth = only(by_url());
+    let auth = only(&by_url());
     let set = Response::new(200).with_body(jwks(&[("a", 1), ("b", 3)]).to_string());
     let mut good = es256(Exchange::get("/").http_answer(Ok(set)), "a", 1, &claims());
     assert_eq!(status(&auth, &mut good), 200);
@@ -240,7 +240,7 @@ fn a_kid_chooses_among_the_keys_and_nothing_else() {
 
 #[test]
 fn malformed_tokens_are_refused() {
-    let auth = only(shared());
+    let auth = only(&shared());
     let good = token(&claims());
     let parts: Vec<&str> = good.split('.').collect();
     let payload = claims().to_string();
@@ -281,7 +281,7 @@ fn malformed_tokens_are_refused() {
 fn a_signature_has_one_spelling() {
     // The last character of 32 octets has bits that do not count: another spelling of
     // them would be another token with the same meaning, and a second entry in caches.
-    let auth = only(shared());
+    let auth = only(&shared());
     let good = token(&claims());
     let last = good.as_bytes()[good.len() - 1];
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -293,7 +293,7 @@ fn a_signature_has_one_spelling() {
 
 #[test]
 fn huge_tokens_are_not_looked_at() {
-    let auth = only(shared());
+    let auth = only(&shared());
     let huge = token(&with("filler", json!("x".repeat(100_000))));
     assert_eq!(refused(&auth, &huge), "the token is too long");
     let deep = format!(r#"{{"a":{}"#, "[".repeat(3_000));
@@ -307,7 +307,7 @@ fn huge_tokens_are_not_looked_at() {
 fn another_type_is_refused() {
     let mut method = shared();
     method["jwt"]["type"] = "at+jwt".into();
-    let auth = only(method);
+    let auth = only(&method);
     let payload = claims().to_string();
     for kind in ["at+jwt", "AT+JWT", "application/at+jwt"] {
         let header = json!({ "alg": "HS256", "typ": kind }).to_string();
@@ -318,7 +318,7 @@ fn another_type_is_refused() {
 
 #[test]
 fn a_token_that_was_seen_is_not_verified_again_and_expires_nevertheless() {
-    let auth = only(by_url());
+    let auth = only(&by_url());
     let set = Response::new(200).with_body(jwks(&[("a", 1)]).to_string());
     let claims = claims();
     let mut first = es256(Exchange::get("/").http_answer(Ok(set)), "a", 1, &claims);
@@ -341,7 +341,7 @@ fn a_token_that_was_seen_is_not_verified_again_and_expires_nevertheless() {
 
 #[test]
 fn keys_rotate() {
-    let auth = only(by_url());
+    let auth = only(&by_url());
     let answer = |keys: &[(&str, u8)]| Ok(Response::new(200).with_body(jwks(keys).to_string()));
     let mut first = es256(Exchange::get("/").http_answer(answer(&[("a", 1)])), "a", 1, &claims());
     assert_eq!(status(&auth, &mut first), 200);
@@ -359,7 +359,7 @@ fn keys_rotate() {
 
 #[test]
 fn unknown_keys_are_asked_for_with_a_pause_between() {
-    let auth = only(by_url());
+    let auth = only(&by_url());
     let answer = || Ok(Response::new(200).with_body(jwks(&[("a", 1)]).to_string()));
     let mut first = es256(Exchange::get("/").http_answer(answer()), "a", 1, &claims());
     assert_eq!(status(&auth, &mut first), 200);
@@ -376,7 +376,7 @@ fn unknown_keys_are_asked_for_with_a_pause_between() {
 
 #[test]
 fn instances_share_keys_and_pauses() {
-    let (one, other) = (only(by_url()), only(by_url()));
+    let (one, other) = (only(&by_url()), only(&by_url()));
     let set = Response::new(200).with_body(jwks(&[("a", 1)]).to_string());
     let mut first = es256(Exchange::get("/").http_answer(Ok(set)), "a", 1, &claims());
     assert_eq!(status(&one, &mut first), 200);
@@ -388,7 +388,7 @@ fn instances_share_keys_and_pauses() {
 #[test]
 fn a_provider_that_is_gone_is_what_the_configuration_says() {
     let gone = || Exchange::get("/").http_answer(Err(Error::Timeout));
-    let auth = only(by_url());
+    let auth = only(&by_url());
     let mut exchange = es256(gone(), "a", 1, &claims());
     assert_eq!(status(&auth, &mut exchange), 503);
     assert_eq!(exchange.response_header("retry-after").as_deref(), Some("5"));
@@ -409,7 +409,7 @@ fn a_provider_that_is_gone_is_what_the_configuration_says() {
 fn a_provider_that_is_gone_can_make_tokens_anonymous() {
     let mut method = by_url();
     method["jwt"]["jwks"]["unavailable"] = "anonymous".into();
-    let auth = only(method);
+    let auth = only(&method);
     let mut exchange =
         es256(Exchange::get("/").http_answer(Err(Error::Timeout)), "a", 1, &claims());
     assert_eq!(status(&auth, &mut exchange), 401);
@@ -417,7 +417,7 @@ fn a_provider_that_is_gone_can_make_tokens_anonymous() {
 
 #[test]
 fn keys_are_used_beyond_their_time_for_as_long_as_configured() {
-    let auth = only(by_url());
+    let auth = only(&by_url());
     let set = Response::new(200).with_body(jwks(&[("a", 1)]).to_string());
     let mut first = es256(Exchange::get("/").http_answer(Ok(set)), "a", 1, &claims());
     assert_eq!(status(&auth, &mut first), 200);
@@ -441,7 +441,7 @@ fn a_set_without_a_key_for_signatures_is_no_answer() {
         r#"{"keys":[{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}]}"#,
         r#"{"keys":[{"kty":"RSA","n":"AAAA","e":""}]}"#,
     ] {
-        let auth = only(by_url());
+        let auth = only(&by_url());
         let asks = Exchange::get("/").http_answer(Ok(Response::new(200).with_body(body)));
         let mut exchange = es256(asks, "a", 1, &claims());
         assert_eq!(status(&auth, &mut exchange), 503, "{body}");
@@ -451,7 +451,7 @@ fn a_set_without_a_key_for_signatures_is_no_answer() {
 
 #[test]
 fn a_key_is_for_what_it_says() {
-    let auth = only(by_url());
+    let auth = only(&by_url());
     for (name, value) in [
         ("use", json!("enc")),
         ("alg", json!("ES384")),
@@ -483,7 +483,7 @@ fn a_secret_is_as_long_as_the_hash() {
 
 #[test]
 fn the_challenge_says_what_is_wrong() {
-    let auth = only(shared());
+    let auth = only(&shared());
     let mut nothing = Exchange::get("/");
     assert_eq!(status(&auth, &mut nothing), 401);
     assert_eq!(nothing.response_header("www-authenticate").as_deref(), Some("Bearer"));
