@@ -4,6 +4,8 @@
 // it would then be looked for elsewhere without its own path.
 #[path = "config/methods.rs"]
 mod methods;
+#[path = "config/oidc.rs"]
+mod oidc;
 #[path = "config/units.rs"]
 mod units;
 
@@ -16,6 +18,7 @@ pub(crate) use methods::{
     ApiKey, Basic, Certificate, CertificateEntry, CertificateName, Forward, Jwks, Jwt, Method,
     Unavailable,
 };
+pub(crate) use oidc::{ClientAuthentication, Oidc};
 pub(crate) use units::Time;
 
 /// Who a client is, and what it may do.

@@ -12,7 +12,9 @@ mod credential;
 mod identity;
 mod jose;
 mod method;
+mod oidc;
 mod path;
+mod session;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -95,7 +97,10 @@ impl Plugin for Auth {
             Ok(path) => path.into_owned(),
             Err(ambiguous) => return refuse_path(ambiguous),
         };
-        let found = self.identify(request);
+        let found = match self.identify(request) {
+            Ok(found) => found,
+            Err(reply) => return Ok(reply.into()),
+        };
         let identity = found.identity.as_deref();
         match self.rules.decide(request, &path, identity) {
             Decision::Allow(rule) => {
@@ -110,13 +115,15 @@ impl Plugin for Auth {
                     annotate("rule", rule)?;
                 }
                 annotate("reason", reason)?;
-                Ok(answer(403, "not allowed\n").into())
+                let reply = answer(403, "not allowed\n");
+                let extras = found.extras.response.into_iter();
+                Ok(extras.fold(reply, |reply, (name, value)| reply.header(name, value)).into())
             }
             Decision::Identify(rule) => {
                 if let Some(rule) = rule {
                     annotate("rule", rule)?;
                 }
-                self.ask(found)
+                self.ask(request, found)
             }
         }
     }
@@ -133,8 +140,8 @@ impl Plugin for Auth {
 }
 
 impl Auth {
-    /// Asks the methods, in order.
-    fn identify(&mut self, request: &Request) -> Found {
+    /// Asks the methods, in order. An answer is one of a method's own paths.
+    fn identify(&mut self, request: &Request) -> Result<Found, Reply> {
         let mut found = Found::default();
         for (number, method) in self.methods.iter_mut().enumerate() {
             match method.identify(request, &self.headers) {
@@ -153,9 +160,10 @@ impl Auth {
                 Outcome::Unavailable(why) => {
                     found.unavailable.get_or_insert(why);
                 }
+                Outcome::Answer(reply) => return Err(reply),
             }
         }
-        found
+        Ok(found)
     }
 
     /// Tells the endpoint who asks.
@@ -172,7 +180,7 @@ impl Auth {
     }
 
     /// Tells a client that it has to say who it is.
-    fn ask(&self, found: Found) -> Result<Flow> {
+    fn ask(&mut self, request: &Request, found: Found) -> Result<Flow> {
         if let Some(why) = found.unavailable {
             annotate("reason", why)?;
             return Ok(answer(503, "try again later\n").header("retry-after", "5").into());
@@ -181,6 +189,17 @@ impl Auth {
         annotate("reason", reason.unwrap_or("nobody"))?;
         if let Some(reply) = found.refused.and_then(|(_, refusal)| refusal.answer) {
             return Ok(reply.into());
+        }
+        for method in &mut self.methods {
+            match method.login(request) {
+                Some(Outcome::Answer(reply)) => return Ok(reply.into()),
+                Some(Outcome::Unavailable(why)) => {
+                    annotate("reason", why)?;
+                    let reply = answer(503, "try again later\n");
+                    return Ok(reply.header("retry-after", "5").into());
+                }
+                _ => {}
+            }
         }
         let challenges = self.methods.iter().filter_map(|method| method.challenge(reason));
         let reply = answer(401, "authentication is needed\n");

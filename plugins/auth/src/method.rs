@@ -8,6 +8,7 @@ mod jwt;
 
 #[cfg(test)]
 pub(crate) use basic::hashed;
+pub(crate) use forward::check_url;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use plugin_sdk::{Error, Reply, Request, Result, Subscription};
 use crate::config;
 use crate::credential::Place;
 use crate::identity::{Identity, IdentityHeaders};
+use crate::oidc::Login;
 
 /// What a method says of a request.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(crate) enum Outcome {
     Refused(Refusal),
     /// The one who has to be asked does not answer.
     Unavailable(&'static str),
+    /// The request is for the plugin itself, or the client is sent elsewhere.
+    Answer(Reply),
 }
 
 /// What a method wants changed besides the identity's own fields.
@@ -60,6 +64,7 @@ pub(crate) enum Method {
     Jwt(Box<jwt::Jwt>),
     Forward(Box<forward::Forward>),
     Certificate(certificate::Certificate),
+    Oidc(Box<Login>),
 }
 
 impl Method {
@@ -86,6 +91,9 @@ impl Method {
             config::Method::Certificate(c) => {
                 Self::Certificate(certificate::Certificate::new(c).map_err(within("certificate"))?)
             }
+            config::Method::Oidc(c) => {
+                Self::Oidc(Box::new(Login::new(*c, remembered).map_err(within("oidc"))?))
+            }
         })
     }
 
@@ -96,6 +104,7 @@ impl Method {
             Self::Jwt(m) => &m.name,
             Self::Forward(m) => &m.name,
             Self::Certificate(m) => &m.name,
+            Self::Oidc(m) => &m.name,
         }
     }
 
@@ -107,6 +116,7 @@ impl Method {
             Self::Jwt(m) => m.identify(request, headers),
             Self::Forward(m) => m.identify(request, headers),
             Self::Certificate(m) => m.identify(headers),
+            Self::Oidc(m) => m.identify(request, headers),
         }
     }
 
@@ -116,7 +126,15 @@ impl Method {
             Self::Basic(m) => Some(m.challenge()),
             Self::ApiKey(m) => m.challenge(),
             Self::Jwt(m) => m.challenge(refused),
-            Self::Forward(_) | Self::Certificate(_) => None,
+            Self::Forward(_) | Self::Certificate(_) | Self::Oidc(_) => None,
+        }
+    }
+
+    /// What is answered instead of a challenge: the way to a login.
+    pub(crate) fn login(&mut self, request: &Request) -> Option<Outcome> {
+        match self {
+            Self::Oidc(m) => m.begin(request),
+            _ => None,
         }
     }
 
@@ -126,6 +144,7 @@ impl Method {
             Self::Basic(m) => m.hidden(),
             Self::ApiKey(m) => m.hidden(),
             Self::Jwt(m) => m.hidden(),
+            Self::Oidc(m) => m.hidden(),
             Self::Forward(_) | Self::Certificate(_) => Vec::new(),
         }
     }
@@ -137,6 +156,7 @@ impl Method {
             Self::Jwt(m) => m.fields(),
             Self::Forward(m) => m.fields(),
             Self::Certificate(_) => Vec::new(),
+            Self::Oidc(_) => vec!["cookie"],
         };
         fields.into_iter().fold(subscription, Subscription::request_header)
     }
@@ -145,6 +165,7 @@ impl Method {
     pub(crate) fn refresh(&mut self) {
         match self {
             Self::Jwt(m) => m.refresh(),
+            Self::Oidc(m) => m.refresh(),
             _ => {}
         }
     }
@@ -153,6 +174,7 @@ impl Method {
     pub(crate) fn interval(&self) -> Option<Duration> {
         match self {
             Self::Jwt(m) => m.interval(),
+            Self::Oidc(m) => m.interval(),
             _ => None,
         }
     }
@@ -163,6 +185,7 @@ impl Method {
 pub(crate) fn reserved(config: &config::Method) -> Vec<String> {
     match config {
         config::Method::Forward(forward) => forward.response_headers.clone(),
+        config::Method::Oidc(oidc) => oidc.access_token_header.iter().cloned().collect(),
         _ => Vec::new(),
     }
 }

@@ -2,6 +2,7 @@ mod api_key;
 mod basic;
 mod forward;
 mod jwt;
+mod oidc;
 mod paths;
 mod rules;
 

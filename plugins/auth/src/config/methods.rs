@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Time;
+use super::{Oidc, Time};
 
 /// One way to say who one is.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -21,6 +21,8 @@ pub(crate) enum Method {
     Forward(Box<Forward>),
     /// The certificate that the client showed on the TLS connection, as the listener verified it.
     Certificate(Certificate),
+    /// Login with an OpenID provider, by authorization code.
+    Oidc(Box<Oidc>),
 }
 
 /// A user name and a password (RFC 7617).

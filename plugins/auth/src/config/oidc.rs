@@ -52,9 +52,11 @@ pub(crate) struct Oidc {
     /// The claim of the ID token that has the groups. Dots lead into tables.
     #[serde(default = "groups")]
     pub(crate) groups_claim: String,
-    /// The claims of the ID token that the session keeps, besides those that are used above; `iss`, `sub`, `aud` and `exp` always.
+    /// The claims that the session keeps, besides those of `subject_claim` and `groups_claim`; `iss`, `sub`, `aud` and `exp` always. Default: all.
+    pub(crate) keep_claims: Option<Vec<String>>,
+    /// Whether the provider's userinfo endpoint is asked for further claims at login.
     #[serde(default)]
-    pub(crate) keep_claims: Vec<String>,
+    pub(crate) userinfo: bool,
     /// The field in which the endpoint gets the access token; none: it does not.
     pub(crate) access_token_header: Option<String>,
     /// The session and its cookie.
@@ -82,9 +84,6 @@ pub(crate) struct Session {
     /// How long a login may take, 1m to 1h.
     #[serde(default = "ten_minutes")]
     pub(crate) login: Time,
-    /// When the cookie goes along with requests from other sites.
-    #[serde(default)]
-    pub(crate) same_site: SameSite,
     /// Whether the cookie may travel without TLS: for trying on one machine only.
     #[serde(default)]
     pub(crate) insecure: bool,
@@ -99,17 +98,6 @@ pub(crate) enum ClientAuthentication {
     Basic,
     /// In the body.
     Post,
-}
-
-/// When the cookie goes along with requests from other sites.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum SameSite {
-    /// With navigations only.
-    #[default]
-    Lax,
-    /// Never: whoever follows a link to the site logs in anew.
-    Strict,
 }
 
 fn oidc() -> String {

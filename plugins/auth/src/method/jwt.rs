@@ -17,7 +17,7 @@ use crate::jose::Fault;
 use crate::jose::algorithm::{Algorithm, Kind};
 use crate::jose::claims::Demands;
 use crate::jose::key::{Key, KeySet};
-use crate::jose::remote::Remote;
+use crate::jose::remote::{Remote, Source};
 use crate::jose::token::Token;
 
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(crate) struct Jwt {
 #[derive(Debug)]
 enum Keys {
     Fixed(Rc<KeySet>),
-    Remote(Remote),
+    Remote(Remote<KeySet>),
 }
 
 /// A token that was verified, and until when that holds.
@@ -188,7 +188,7 @@ impl Keys {
     fn find(&mut self, id: Option<&str>, now: i64) -> Option<Rc<KeySet>> {
         match self {
             Self::Fixed(keys) => Some(Rc::clone(keys)),
-            Self::Remote(remote) => remote.keys(id, now).ok(),
+            Self::Remote(remote) => remote.find(now, |keys| keys.has(id)).ok(),
         }
     }
 
@@ -214,7 +214,7 @@ fn keys(config: &config::Jwt) -> Result<(Keys, Vec<Kind>)> {
             ));
         }
         check(jwks).map_err(|e| e.within("jwks"))?;
-        return Ok((Keys::Remote(Remote::new(jwks.clone())), Vec::new()));
+        return Ok((Keys::Remote(Remote::new(source(jwks), KeySet::parse)), Vec::new()));
     }
     let mut keys = KeySet::default();
     if let Some(path) = &config.jwks_file {
@@ -238,6 +238,16 @@ fn keys(config: &config::Jwt) -> Result<(Keys, Vec<Kind>)> {
         ));
     }
     Ok((Keys::Fixed(Rc::new(keys)), kinds))
+}
+
+fn source(jwks: &config::Jwks) -> Source {
+    Source {
+        url: jwks.url.clone(),
+        refresh: jwks.refresh.0,
+        stale: jwks.stale.0,
+        pause: jwks.pause.0,
+        timeout: jwks.timeout.0,
+    }
 }
 
 fn check(jwks: &config::Jwks) -> Result<()> {
