@@ -26,6 +26,7 @@ pub(crate) struct Rules {
 
 #[derive(Debug)]
 struct Rule {
+    /// Empty: it has none, and is not annotated.
     name: String,
     path: Vec<Prefix>,
     method: Vec<String>,
@@ -37,15 +38,15 @@ struct Rule {
     by: Vec<String>,
 }
 
-/// What the rules came to.
+/// What the rules came to, and the name of the rule that said so, if it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision<'a> {
-    /// It may pass, by the rule of this name.
+    /// It may pass.
     Allow(&'a str),
-    /// Whoever asks may not: the rule, if one said so, and why.
-    Forbid(Option<&'a str>, &'static str),
+    /// Whoever asks may not, and why.
+    Forbid(&'a str, &'static str),
     /// Nobody has been found, and somebody might be allowed.
-    Identify(Option<&'a str>),
+    Identify(&'a str),
 }
 
 impl Rules {
@@ -59,7 +60,7 @@ impl Rules {
         let mut rules = Vec::with_capacity(config.len());
         for (number, rule) in config.into_iter().enumerate() {
             let within = |e: Error| e.within(format_args!("rules[{number}]"));
-            let rule = Rule::new(rule, number, reading, methods, &mut wanted).map_err(within)?;
+            let rule = Rule::new(rule, reading, methods, &mut wanted).map_err(within)?;
             rules.push(rule);
         }
         Ok(Self { rules, wanted, library: Library::new()? })
@@ -73,7 +74,7 @@ impl Rules {
         identity: Option<&Identity>,
     ) -> Decision<'_> {
         let mut facts = None;
-        let mut somebody_may = None;
+        let mut somebody_may = false;
         for rule in &self.rules {
             if !rule.is_for(request, path) {
                 continue;
@@ -84,17 +85,15 @@ impl Rules {
                 // An expression that fails says nothing: whoever it would refuse is
                 // refused, whoever it would let pass is not.
                 if !when.holds(facts, &self.library).unwrap_or(rule.deny) {
-                    if !rule.deny && rule.require == Require::Identity && somebody_may.is_none() {
-                        somebody_may = Some(rule.name.as_str());
-                    }
+                    somebody_may |= !rule.deny && rule.require == Require::Identity;
                     continue;
                 }
             }
             return rule.decide(identity);
         }
-        match (identity, somebody_may) {
-            (None, Some(_)) => Decision::Identify(None),
-            _ => Decision::Forbid(None, "no rule matches"),
+        match identity {
+            None if somebody_may => Decision::Identify(""),
+            _ => Decision::Forbid("", "no rule matches"),
         }
     }
 }
@@ -102,7 +101,6 @@ impl Rules {
 impl Rule {
     fn new(
         config: config::Rule,
-        number: usize,
         reading: Reading,
         methods: &[String],
         wanted: &mut Wanted,
@@ -134,7 +132,7 @@ impl Rule {
         let address = config.address.iter().map(|text| Network::new(text)).collect::<Result<_>>();
         let when = config.when.map(|text| Expression::new(&text, wanted)).transpose();
         Ok(Self {
-            name: config.name.unwrap_or_else(|| number.to_string()),
+            name: config.name.unwrap_or_default(),
             path: config.path.iter().map(path).collect::<Result<_>>()?,
             method: config.method,
             address: address.map_err(|e| e.within("address"))?,
@@ -160,20 +158,20 @@ impl Rule {
 
     fn decide(&self, identity: Option<&Identity>) -> Decision<'_> {
         if self.deny {
-            return Decision::Forbid(Some(&self.name), "the rule refuses");
+            return Decision::Forbid(&self.name, "the rule refuses");
         }
         if self.require == Require::Anonymous {
             return Decision::Allow(&self.name);
         }
         let Some(identity) = identity else {
-            return Decision::Identify(Some(&self.name));
+            return Decision::Identify(&self.name);
         };
         if !self.by.is_empty() && !self.by.contains(&identity.method) {
-            return Decision::Forbid(Some(&self.name), "not by this method");
+            return Decision::Forbid(&self.name, "not by this method");
         }
         let in_group = |group: &String| identity.groups.contains(group);
         if !self.groups.is_empty() && !self.groups.iter().any(in_group) {
-            return Decision::Forbid(Some(&self.name), "in none of the groups");
+            return Decision::Forbid(&self.name, "in none of the groups");
         }
         Decision::Allow(&self.name)
     }

@@ -41,7 +41,7 @@ pub(crate) struct Config {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Rule {
-    /// What annotations call it; its number otherwise.
+    /// What annotations call it; without a name there is no annotation `rule`.
     pub(crate) name: Option<String>,
     /// It is for paths that begin with one of these, whole segments only: `/a` is no prefix of `/ab`. None: any path.
     pub(crate) path: Vec<String>,

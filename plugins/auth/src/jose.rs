@@ -1,11 +1,12 @@
 //! Signed tokens: JWS in compact form (RFC 7515), JWK (RFC 7517), JWT (RFC 7519),
 //! by the advice of RFC 8725.
 //!
-//! A parser of our own, and not the crate `jsonwebtoken`: signatures are verified by
-//! the host, whose keys are SubjectPublicKeyInfo, so that of the crate its parsing
-//! would be left. That takes duplicate members of claims as the last one says, reads
-//! `crit` without minding it, and lets the token choose among the algorithms of a
-//! list; here a key has one kind, and a token that could be read in two ways is none.
+//! A parser of our own, and not the crate `jsonwebtoken` 11 with a provider that asks
+//! the host. The crate would be left with the parsing, and that is not strict: of
+//! duplicate claims the last one counts, `crit` is read and minded nowhere, and a token
+//! that names a place for its key is taken. Its providers are one for the process and
+//! get RSA keys as two numbers, while the host takes a SubjectPublicKeyInfo. Here a key
+//! is of one kind, and a token that could be read in two ways is none.
 
 pub(crate) mod algorithm;
 pub(crate) mod base64;

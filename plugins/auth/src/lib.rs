@@ -104,25 +104,21 @@ impl Plugin for Auth {
         let identity = found.identity.as_deref();
         match self.rules.decide(request, &path, identity) {
             Decision::Allow(rule) => {
-                annotate("rule", rule)?;
+                note_rule(rule)?;
                 note(identity, found.refused.as_ref())?;
                 self.pass(request, &found);
                 Ok(Flow::Continue)
             }
             Decision::Forbid(rule, reason) => {
                 note(identity, found.refused.as_ref())?;
-                if let Some(rule) = rule {
-                    annotate("rule", rule)?;
-                }
+                note_rule(rule)?;
                 annotate("reason", reason)?;
                 let reply = answer(403, "not allowed\n");
                 let extras = found.extras.response.into_iter();
                 Ok(extras.fold(reply, |reply, (name, value)| reply.header(name, value)).into())
             }
             Decision::Identify(rule) => {
-                if let Some(rule) = rule {
-                    annotate("rule", rule)?;
-                }
+                note_rule(rule)?;
                 self.ask(request, found)
             }
         }
@@ -206,6 +202,11 @@ impl Auth {
         let reply = challenges.fold(reply, |reply, c| reply.header("www-authenticate", c));
         Ok(reply.into())
     }
+}
+
+/// The rule that decided, for the access log. Each annotation is a call to the host.
+fn note_rule(rule: &str) -> Result<()> {
+    if rule.is_empty() { Ok(()) } else { annotate("rule", rule) }
 }
 
 /// Who it is, for the access log.
