@@ -94,7 +94,7 @@ impl Plugin for Auth {
     fn on_request(&mut self, request: &mut Request) -> Result<Flow> {
         self.headers.remove(request);
         let path = match self.reading.read(request.path()) {
-            Ok(path) => path.into_owned(),
+            Ok(path) => path,
             Err(ambiguous) => return refuse_path(ambiguous),
         };
         let found = match self.identify(request) {

@@ -39,9 +39,9 @@ pub(crate) struct Basic {
     #[serde(default)]
     pub(crate) users: BTreeMap<String, User>,
     /// A file with a line `USER:HASH` for each user, in a directory that `capabilities.files` grants. It is read again within 10 seconds of a change.
-    pub(crate) file: Option<String>,
+    pub(crate) htpasswd: Option<String>,
     /// How long a verified password is not hashed again, 0s to 1h.
-    #[serde(default = "minute")]
+    #[serde(default = "five_minutes")]
     pub(crate) remember: Time,
     /// Whether the endpoint gets the `Authorization` field too.
     #[serde(default)]

@@ -61,9 +61,9 @@ impl Basic {
             let hash = PasswordHash::parse(&user.hash).map_err(within)?;
             users.push(User { name, hash, groups: user.groups });
         }
-        let file = config.file.map(File::open).transpose().map_err(|e| e.within("file"))?;
+        let file = config.htpasswd.map(File::open).transpose().map_err(|e| e.within("htpasswd"))?;
         if users.is_empty() && file.as_ref().is_none_or(|file| file.users().is_empty()) {
-            return Err(Error::new("there is no user: name some in `users` or in `file`"));
+            return Err(Error::new("there is no user: name some in `users` or in `htpasswd`"));
         }
         let remember = config.remember.0.as_secs();
         if remember > 3600 {

@@ -60,7 +60,7 @@ fn a_verified_password_is_remembered_for_a_while_and_a_wrong_one_never() {
     assert_eq!(status(&auth, &mut login("ann", "password")), 200);
     assert_eq!(status(&auth, &mut login("ann", "password")), 200);
     assert_eq!(remembered(&auth), 1);
-    clock::advance(61);
+    clock::advance(301);
     assert_eq!(status(&auth, &mut login("ann", "password")), 200);
     assert_eq!(status(&auth, &mut login("ann", "wrong")), 401);
 }
@@ -71,7 +71,7 @@ fn a_file_of_users_is_read_and_read_again() {
     std::fs::create_dir_all(&folder).expect("a folder");
     let path = folder.join("users");
     std::fs::write(&path, format!("ann:{ARGON2}\n")).expect("a file");
-    let config = json!({ "methods": [{ "basic": { "file": path } }], "rules": [{}] });
+    let config = json!({ "methods": [{ "basic": { "htpasswd": path } }], "rules": [{}] });
     let auth = auth(&config);
     assert_eq!(status(&auth, &mut login("ann", "password")), 200);
     std::fs::write(&path, format!("bob:{BCRYPT}\n# ann has left\n")).expect("a file");
@@ -82,7 +82,7 @@ fn a_file_of_users_is_read_and_read_again() {
     clock::advance(11);
     assert_eq!(status(&auth, &mut login("bob", "password")), 200, "a wrong file changes nothing");
     std::fs::remove_dir_all(&folder).expect("the folder");
-    assert!(error(&config).contains("methods[0]: basic: file: grant its directory"));
+    assert!(error(&config).contains("methods[0]: basic: htpasswd: grant its directory"));
 }
 
 /// Counted, not timed: an unknown user costs the same slow hash as a wrong password.
