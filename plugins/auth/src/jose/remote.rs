@@ -71,9 +71,11 @@ impl<T> Remote<T> {
         &self.source.url
     }
 
-    /// Says which document is current; what was verified by another is not any more.
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation
+    /// Says which document is current: what was verified by another, or by one that may
+    /// not be used any more, is not.
+    pub(crate) fn generation(&self, now: i64) -> Option<u64> {
+        let usable = self.local.as_ref().is_some_and(|local| self.is_usable(local, now));
+        usable.then_some(self.generation)
     }
 
     /// The document, one that will do if the provider has it.

@@ -49,7 +49,7 @@ struct Verified {
     /// Seconds since 1970.
     until: i64,
     /// That of the keys.
-    generation: u64,
+    generation: Option<u64>,
 }
 
 impl Jwt {
@@ -93,7 +93,8 @@ impl Jwt {
         let now = clock::now();
         // The whole token is compared: what is remembered is exactly what was verified.
         if let Some(verified) = self.verified.find(token.as_ref()) {
-            if now < verified.until && verified.generation == self.keys.generation(now) {
+            let current = self.keys.generation(now);
+            if now < verified.until && current.is_some() && verified.generation == current {
                 return Outcome::Known(verified.identity, Extras::default());
             }
             self.verified.remove(token.as_ref());
@@ -192,12 +193,13 @@ impl Keys {
         }
     }
 
-    fn generation(&mut self, now: i64) -> u64 {
+    /// None: there are no keys that may be used.
+    fn generation(&mut self, now: i64) -> Option<u64> {
         match self {
-            Self::Fixed(_) => 0,
+            Self::Fixed(_) => Some(0),
             Self::Remote(remote) => {
                 remote.renew(now);
-                remote.generation()
+                remote.generation(now)
             }
         }
     }

@@ -422,9 +422,15 @@ fn keys_are_used_beyond_their_time_for_as_long_as_configured() {
     let mut first = es256(Exchange::get("/").http_answer(Ok(set)), "a", 1, &claims());
     assert_eq!(status(&auth, &mut first), 200);
     clock::advance(300 + 3500);
-    let mut stale = es256(Exchange::get("/"), "a", 1, &claims());
+    let lasting = with("exp", json!(clock::now() + 9000));
+    let mut stale = es256(Exchange::get("/"), "a", 1, &lasting);
     assert_eq!(status(&auth, &mut stale), 200);
     assert_eq!(stale.http_requests(), [], "nobody waits for the provider");
+    // What was verified is not good for longer than the keys.
+    clock::advance(200);
+    let authorization = stale.request_header("authorization").expect("it goes on");
+    let again = Exchange::get("/").header("authorization", authorization);
+    assert_eq!(status(&auth, &mut again.http_answer(Err(Error::Timeout))), 503);
     clock::advance(200);
     let mut late = es256(Exchange::get("/").http_answer(Err(Error::Timeout)), "a", 1, &claims());
     assert_eq!(status(&auth, &mut late), 503);
