@@ -15,12 +15,14 @@ use crate::host;
 /// Adds, and returns the sum. It wraps around at the ends of 64 bits.
 ///
 /// # Errors
-/// More counters than the operator granted, or a name over 1 KiB.
+/// More counters than the operator granted, a name over 1 KiB, or a store that cannot
+/// be reached.
 pub fn add(name: &str, delta: i64) -> Result<i64, CounterError> {
     host::counter::add(name, delta)
 }
 
-/// The sum so far; 0 for one that was never added to.
+/// The sum so far; 0 for one that was never added to, and if the store cannot be
+/// reached.
 pub fn get(name: &str) -> i64 {
     host::counter::get(name)
 }

@@ -1,6 +1,9 @@
 //! Values that outlive exchanges, instances and swaps, and restarts where the
 //! operator configured a store. They are the plugin's own. Needs the grant `kv`.
 //!
+//! Where that store is a Redis, other proxies see the same values, and a write may
+//! answer [`KvError::Unavailable`].
+//!
 //! ```
 //! use std::time::Duration;
 //!
@@ -16,7 +19,7 @@ use std::time::Duration;
 pub use crate::bindings::imports::wasmgate::plugin::kv::{Entry, KvError};
 use crate::host;
 
-/// The value of a key and its version.
+/// The value of a key and its version; `None` also if the store cannot be reached.
 pub fn get(key: &str) -> Option<Entry> {
     host::kv::get(key)
 }
@@ -24,7 +27,8 @@ pub fn get(key: &str) -> Option<Entry> {
 /// Keeps a value until it is replaced or deleted. Returns its version.
 ///
 /// # Errors
-/// The plugin's quota, a key over 1 KiB, or a value over 1 MiB.
+/// The plugin's quota, a key over 1 KiB, a value over 1 MiB, or a store that cannot be
+/// reached.
 pub fn set(key: &str, value: impl AsRef<[u8]>) -> Result<u64, KvError> {
     host::kv::set(key, value.as_ref(), None)
 }
@@ -70,7 +74,7 @@ pub fn compare_and_set(
     host::kv::compare_and_set(key, expected, value.as_ref(), time.map(millis))
 }
 
-/// Removes a key. Whether there was one.
+/// Removes a key. Whether there was one; `false` also if the store cannot be reached.
 pub fn delete(key: &str) -> bool {
     host::kv::delete(key)
 }

@@ -62,8 +62,9 @@ impl Limit {
     /// only looks.
     ///
     /// # Errors
-    /// A cost over what can be spent at once, a key over 1 KiB, or more keys than the
-    /// operator granted.
+    /// A cost over what can be spent at once, a key over 1 KiB, more keys than the
+    /// operator granted, or a store that cannot be reached where the operator wants the
+    /// plugin to decide about that.
     pub fn check(&self, key: impl AsRef<[u8]>, cost: u32) -> Result<Verdict, RateLimitError> {
         host::rate_limit::check(self.0, key.as_ref(), cost)
     }

@@ -1,5 +1,5 @@
 //! Counts in the host, as the request's path says: `/add/NAME/DELTA`, `/get/NAME`
-//! and `/reset/NAME` answer with the number, or 507 with the error.
+//! and `/reset/NAME` answer with the number, or 507 or 503 with the error.
 
 use plugin_sdk::counter::{self, CounterError};
 use plugin_sdk::{Flow, NoConfig, Plugin, Reply, Request, Result};
@@ -26,6 +26,7 @@ impl Plugin for Counter {
         Ok(match counted {
             Ok(number) => Reply::new(200).text(number.to_string()).into(),
             Err(CounterError::Quota) => Reply::new(507).text("quota").into(),
+            Err(CounterError::Unavailable) => Reply::new(503).text("unavailable").into(),
         })
     }
 }

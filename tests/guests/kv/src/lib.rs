@@ -9,7 +9,7 @@
 //! | `/keys/PREFIX/MOST` | the keys in order, one a line |
 //! | `/fill/COUNT/OCTETS` | how many values of that size could be kept |
 //!
-//! 507 is `quota`, 413 `too-large`.
+//! 507 is `quota`, 413 `too-large`, 503 `unavailable`.
 
 use std::time::Duration;
 
@@ -67,5 +67,6 @@ fn written(written: Result<Option<u64>, KvError>) -> Reply {
         Ok(None) => Reply::new(409),
         Err(KvError::Quota) => Reply::new(507),
         Err(KvError::TooLarge) => Reply::new(413),
+        Err(KvError::Unavailable) => Reply::new(503),
     }
 }

@@ -54,6 +54,7 @@ impl Plugin for RateLimit {
                     RateLimitError::Illegal => "illegal",
                     RateLimitError::Unknown => "unknown",
                     RateLimitError::Quota => "quota",
+                    RateLimitError::Unavailable => "unavailable",
                 };
                 return Ok(Reply::new(500).text(word).into());
             }
