@@ -25,6 +25,7 @@ mod plan;
 pub(crate) mod scalar;
 mod schema;
 pub(crate) mod secret;
+mod store;
 mod suggest;
 mod units;
 mod validate;
@@ -41,7 +42,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-pub use capability::{Capabilities, CounterQuota, KvQuota, MetricsQuota, RateLimitQuota, Secrets};
+pub use capability::{
+    Capabilities, CounterQuota, KvQuota, MetricsQuota, RateLimitQuota, Secrets, Unavailable,
+};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use http_grant::{Destination, HttpGrant};
 pub use load::{Loaded, Loader, load, parse, sidecar};
@@ -50,6 +53,7 @@ pub use place::Place;
 pub use plan::render as plan;
 pub use scalar::Invalid;
 pub use schema::schema;
+pub use store::{Redis, RedisUrl, Store};
 
 /// One validated configuration, the input of everything that is built from it.
 #[derive(Clone, Debug, PartialEq)]
@@ -298,13 +302,6 @@ pub enum UpstreamHost {
     Endpoint,
     /// Anything else: this.
     Fixed(String),
-}
-
-/// `[store]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Store {
-    /// The file.
-    pub path: PathBuf,
 }
 
 /// `[plugin.NAME]`, or the `NAME.toml` beside a plugin in the plugin directory.

@@ -49,6 +49,17 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("wit_parser", &["cli/plugin/"]),
     ("wit_component", &["cli/plugin/component.rs"]),
     ("notify", &["plugin/watcher.rs"]),
+    (
+        "redis",
+        &[
+            "plugin/store/fleet.rs",
+            "plugin/store/fleet/",
+            "plugin/store/values/shared.rs",
+            "plugin/store/counters/shared.rs",
+            "plugin/store/limits/shared.rs",
+            "plugin/store/limits/shared/",
+        ],
+    ),
 ];
 
 /// One word for each concept: what is called listener, route, cluster, endpoint,

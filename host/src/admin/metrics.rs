@@ -20,7 +20,7 @@ use cost::Cost;
 use of_plugins::OfPlugins;
 
 use crate::exchange::ErrorKind;
-use crate::plugin::store::{Counts, Store};
+use crate::plugin::store::{Counts, FleetCounts, Store};
 use crate::telemetry::metrics::{Counter as Source, Counters};
 use crate::telemetry::status::Status;
 
@@ -36,6 +36,9 @@ pub(super) fn render(status: &Status) -> String {
     snapshots(ours, status);
     if let Some(counts) = status.store().as_deref().and_then(Store::counts) {
         store(ours, counts);
+    }
+    if let Some(counts) = status.store().as_deref().and_then(Store::fleet_counts) {
+        fleet(ours, counts);
     }
     if let Some(dropped) = status.dropped_log_lines() {
         counter(ours, "access_log_dropped", "Lines of the access log that were lost", dropped);
@@ -180,6 +183,21 @@ fn store(registry: &mut Registry, counts: &Counts) {
     counter(registry, "store_failures", "Batches that the store could not take", failures);
     let skipped = read(&counts.skipped);
     counter(registry, "store_skipped", "Changes that the store was too slow for", skipped);
+}
+
+fn fleet(registry: &mut Registry, counts: &FleetCounts) {
+    let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let commands = read(&counts.commands);
+    counter(registry, "redis_commands", "What was asked of Redis, or would have been", commands);
+    let failures = read(&counts.failures);
+    counter(
+        registry,
+        "redis_failures",
+        "Of these, what was not answered, or with an error",
+        failures,
+    );
+    let up = counts.up.load(Ordering::Relaxed);
+    gauge(registry, "redis_up", "1 while there is a connection to Redis", up.into());
 }
 
 fn counter(registry: &mut Registry, name: &str, help: &str, value: u64) {

@@ -93,11 +93,12 @@ enum Strictness {
     KeepLastGood,
 }
 
+fn fatal(what: &str, error: &dyn std::fmt::Display) -> StartError {
+    StartError(format!("error: {what}: {error}"))
+}
+
 impl Loader {
     pub(super) fn new(options: Options) -> Result<Self, StartError> {
-        let fatal = |what: &str, error: &dyn std::fmt::Display| {
-            StartError(format!("error: {what}: {error}"))
-        };
         let cache = match &options.source {
             Source::Config(config) => config.cache_dir.clone(),
             // A file that cannot be read is reported by the load that follows.
@@ -145,11 +146,21 @@ impl Loader {
     /// The first load of a proxy that will serve.
     pub(super) fn start(&mut self) -> Result<Built, StartError> {
         let loaded = self.parse()?;
-        if let Some(store) = &loaded.config.store {
-            self.store.persist(&store.path).map_err(|error| {
-                let path = store.path.display();
+        match &loaded.config.store {
+            None => {}
+            Some(config::Store::File(path)) => self.store.persist(path).map_err(|error| {
+                let path = path.display();
                 StartError(format!("error: cannot use the store {path}: {error}\n"))
-            })?;
+            })?,
+            Some(config::Store::Redis(redis)) => {
+                self.store.join(redis).map_err(|error| {
+                    let url = &redis.url;
+                    StartError(format!("error: cannot use the store {url}: {error}\n"))
+                })?;
+                self.engine
+                    .share_state()
+                    .map_err(|error| fatal("the Wasm engine does not start", &error))?;
+            }
         }
         let built = self.build(loaded, Strictness::All)?;
         self.engine.leave_room();

@@ -18,7 +18,8 @@ use schemars::JsonSchema;
 pub use counter::CounterQuota;
 pub use kv::KvQuota;
 pub use metrics::MetricsQuota;
-pub use rate_limit::RateLimitQuota;
+pub use rate_limit::{RateLimitQuota, Unavailable};
+pub(super) use secrets::SecretFile;
 pub use secrets::Secrets;
 
 use super::diagnostic::Diagnostic;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
-use super::capability::CapabilitiesFile;
+use super::capability::{CapabilitiesFile, SecretFile};
 
 /// The configuration of wasmgate.
 #[derive(JsonSchema)]
@@ -58,14 +58,35 @@ pub(super) struct Admin {
     listen: Option<String>,
 }
 
-/// Where what plugins keep with the capability `kv` survives a restart. Without this
-/// table it is in memory alone.
+/// Where what plugins keep is, beside memory: a file in which values of the capability
+/// `kv` survive a restart, or a Redis in which `kv`, `counter` and `rate_limit` are those
+/// of a fleet. Without this table it is in memory alone.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the file, holds no data")]
 pub(super) struct Store {
-    /// The file; it is made if there is none.
-    path: String,
+    /// The file; it is made if there is none. Either this or `url`.
+    path: Option<String>,
+    /// `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `rediss://` over TLS. Either this
+    /// or `path`.
+    url: Option<TextOrSecret>,
+    /// Of the Redis, if it is not in `url`.
+    password: Option<TextOrSecret>,
+    /// For one command, from sending it to its answer.
+    timeout: Option<Duration>,
+    /// What all keys in the Redis begin with.
+    prefix: Option<String>,
+}
+
+/// A text, or where it is read from.
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+#[expect(dead_code, reason = "describes the file, holds no data")]
+pub(super) enum TextOrSecret {
+    /// In the clear.
+    Text(String),
+    /// From an environment variable or a file.
+    Elsewhere(SecretFile),
 }
 
 /// The access log: one JSON object for each exchange. Without this table it is off.

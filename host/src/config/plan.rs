@@ -7,7 +7,7 @@ use std::fmt::{self, Write};
 use super::units::{show_duration, show_size};
 use super::{
     Balance, BodyOverLimit, Cluster, Config, HashKey, Isolation, Listener, Matcher, OnFailure,
-    Plugin, PluginSource, Route, ValuePattern,
+    Plugin, PluginSource, Route, Store, ValuePattern,
 };
 
 /// The plan for a configuration; `directory_plugins` are the names of the plugins
@@ -30,6 +30,15 @@ fn write(out: &mut String, config: &Config, directory_plugins: &[String]) -> fmt
     writeln!(out, "\nclusters")?;
     let clusters: Vec<[String; 4]> = config.clusters.iter().flat_map(cluster).collect();
     table(out, &clusters)?;
+
+    if let Some(store) = &config.store {
+        let (place, whose) = match store {
+            Store::File(path) => (path.display().to_string(), "a file of this process"),
+            Store::Redis(redis) => (redis.url.to_string(), "shared by a fleet"),
+        };
+        writeln!(out, "\nstore")?;
+        table(out, &[[place, whose.to_owned()]])?;
+    }
 
     if !config.plugins.is_empty() {
         writeln!(out, "\nplugins")?;

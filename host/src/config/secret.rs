@@ -78,6 +78,15 @@ fn secret(value: &Value<'_>) -> Option<Result<String, Invalid>> {
     }
 }
 
+/// A text that is written, or that a table with the one key `env` or `file` stands for.
+/// None = an error was noted.
+pub(super) fn text(value: &Value<'_>, expected: &str) -> Option<String> {
+    match secret(value) {
+        Some(read) => read.map_err(|invalid| value.invalid(invalid)).ok(),
+        None => value.text(expected).map(str::to_owned),
+    }
+}
+
 pub(super) fn variable(name: &str) -> Result<String, Invalid> {
     let shown = name.escape_debug();
     if name.is_empty() || name.contains(['=', '\0']) {

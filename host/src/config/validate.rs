@@ -28,7 +28,7 @@ pub(super) fn config(context: &Context, tree: &Spanned<DeTable<'_>>) -> (Config,
     let mut places = Places::default();
     let mut config = Config::default();
     top_level(&mut root, &mut config, &mut places);
-    config.store = root.table("store").and_then(store);
+    config.store = root.table("store").and_then(Store::read);
     if let Some(table) = root.table("limits") {
         config.limits = limits(table);
     }
@@ -102,19 +102,6 @@ fn top_level(root: &mut Table<'_>, config: &mut Config, places: &mut Places) {
         .iter()
         .filter_map(|value| value.parse("a network such as \"10.0.0.0/8\"", scalar::network))
         .collect();
-}
-
-fn store(mut table: Table<'_>) -> Option<Store> {
-    let value = table.require("path", "write `path = \"state.redb\"`");
-    let path = value.and_then(|value| {
-        let path = value.path()?;
-        if path.is_dir() {
-            value.error(format_args!("{} is a directory", path.display()));
-        }
-        Some(path)
-    });
-    table.finish();
-    path.map(|path| Store { path })
 }
 
 fn limits(mut table: Table<'_>) -> Limits {

@@ -6,6 +6,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -40,6 +41,9 @@ const COMPRESSION: i32 = 3;
 pub struct Engine {
     engine: wasmtime::Engine,
     linker: Linker<HostState>,
+    /// Set where a fleet shares state: the functions for it wait, and those for memory are
+    /// not to pay for that.
+    shared_linker: OnceLock<Linker<HostState>>,
     /// None without a cache to share with it.
     cache_dir: Option<PathBuf>,
     compiler: Option<Compiler>,
@@ -76,7 +80,8 @@ impl Engine {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         interface::add_to_linker(&mut linker)?;
         let threads = AtomicUsize::new(processors());
-        Ok(Self { engine, linker, cache_dir, compiler: None, threads })
+        let shared_linker = OnceLock::new();
+        Ok(Self { engine, linker, shared_linker, cache_dir, compiler: None, threads })
     }
 
     /// From now on there is traffic: compiling leaves half of the processors alone.
@@ -84,6 +89,14 @@ impl Engine {
     /// the compiler runs may wait until the compiler's time slice ends.
     pub fn leave_room(&self) {
         self.threads.store((processors() / 2).max(1), Ordering::Relaxed);
+    }
+
+    /// What is linked from now on keeps its state where a fleet does.
+    pub fn share_state(&self) -> wasmtime::Result<()> {
+        let mut linker = self.linker.clone();
+        interface::share_state(&mut linker)?;
+        let _ = self.shared_linker.set(linker);
+        Ok(())
     }
 
     /// Compiles on so many threads.
@@ -129,7 +142,7 @@ impl Engine {
 
     /// Resolves the imports, once for all instances.
     pub fn link(&self, component: &Component) -> wasmtime::Result<InstancePre<HostState>> {
-        self.linker.instantiate_pre(component)
+        self.shared_linker.get().unwrap_or(&self.linker).instantiate_pre(component)
     }
 }
 

@@ -48,6 +48,7 @@ mod matcher;
 mod metrics;
 mod rate_limit;
 mod secrets;
+mod shared;
 pub mod wasi;
 
 use wasmtime::component::{HasSelf, Linker};
@@ -137,6 +138,12 @@ pub const HOOKS: &[&str] = &[
 /// The contract version that this host speaks: major and minor; a patch release
 /// only adds.
 pub const CONTRACT: (u64, u64) = (0, 1);
+
+/// Links `counter`, `kv` and `rate-limit` anew, to the store of a fleet.
+pub fn share_state(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    shared::add_to_linker(linker)
+}
 
 /// Links every interface of the contract.
 pub fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {

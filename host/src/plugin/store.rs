@@ -13,6 +13,8 @@ mod clock;
 pub mod counters;
 // Values in a file.
 mod file;
+// A Redis that several proxies share.
+mod fleet;
 // Rate limits.
 pub mod limits;
 // Counters, gauges and histograms for the admin endpoint.
@@ -31,11 +33,13 @@ use clock::Clock;
 use counters::Counters;
 pub use file::Counts;
 use file::StoreFile;
+use fleet::Fleet;
+pub use fleet::FleetCounts;
 use limits::Limits;
 use series::Metrics;
 use values::Values;
 
-use crate::config::{Capabilities, Secrets};
+use crate::config::{Capabilities, Redis, Secrets};
 
 /// How often what has had its time is removed.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -50,6 +54,8 @@ pub struct Store {
     metrics: States<Metrics>,
     /// What `values` are written to, if anything.
     file: OnceLock<Arc<StoreFile>>,
+    /// Where values, counters and limits are instead, if anywhere.
+    fleet: OnceLock<Arc<Fleet>>,
     swept: OnceLock<()>,
 }
 
@@ -64,9 +70,21 @@ pub struct Services {
     /// `kv`
     pub(super) values: values::Service,
     /// `rate_limit`
-    pub(super) limits: limits::Service,
+    pub(super) limits: Arc<limits::Service>,
     /// `metrics`
     pub metrics: series::Service,
+    /// `counter`, `kv` and `rate_limit` where a fleet shares them.
+    pub(super) shared: Option<Shared>,
+}
+
+/// What one plugin was granted in the store of a fleet.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) counters: counters::shared::Shared,
+    pub(super) values: values::shared::Shared,
+    pub(super) limits: limits::shared::Shared,
+    /// How long one hook may wait for the store in all.
+    pub(super) patience: Duration,
 }
 
 /// What one instance has defined, by the numbers that it was given for it.
@@ -87,6 +105,18 @@ impl Store {
         self.file.set(file).map_err(|_| "it is open already".to_owned())
     }
 
+    /// From now on values, counters and limits are in this Redis. Once, before plugins are
+    /// loaded. Blocks until it is connected, or for a second; a Redis that is away is no
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about this process.
+    pub fn join(&self, redis: &Redis) -> Result<(), String> {
+        let fleet = Fleet::join(redis)?;
+        self.fleet.set(Arc::new(fleet)).map_err(|_| "it is in use already".to_owned())
+    }
+
     /// Writes what is not written yet, and ends.
     pub fn close(&self) {
         if let Some(file) = self.file.get() {
@@ -97,6 +127,11 @@ impl Store {
     /// What happened to the file; none if there is none.
     pub fn counts(&self) -> Option<&Counts> {
         self.file.get().map(|file| file.counts())
+    }
+
+    /// What happened to the Redis; none if there is none.
+    pub fn fleet_counts(&self) -> Option<&FleetCounts> {
+        self.fleet.get().map(|fleet| fleet.counts())
     }
 
     /// What a plugin of this name uses with these grants.
@@ -113,9 +148,10 @@ impl Store {
         let mut services = Services {
             counters: counters::Service::default(),
             values: values::Service::closed(clock()),
-            limits: limits::Service::closed(clock()),
+            limits: Arc::new(limits::Service::closed(clock())),
             metrics: series::Service::default(),
             secrets: capabilities.secrets.clone(),
+            shared: None,
         };
         if let Some(quota) = &capabilities.counter {
             let counters = self.counters.of(name, Counters::default);
@@ -128,12 +164,24 @@ impl Store {
         }
         if let Some(quota) = &capabilities.rate_limit {
             let limits = self.limits.of(name, || Limits::new(clock()));
-            services.limits = limits::Service::new(limits, quota);
+            services.limits = Arc::new(limits::Service::new(limits, quota));
             self.keep_swept();
         }
         if let Some(quota) = &capabilities.metrics {
             let metrics = self.metrics.of(name, Metrics::default);
             services.metrics = series::Service::new(metrics, quota);
+        }
+        if let Some(fleet) = self.fleet.get() {
+            // What is not granted is not linked.
+            let counter = capabilities.counter.clone().unwrap_or_default();
+            let kv = capabilities.kv.clone().unwrap_or_default();
+            let (fleet, own) = (|| Arc::clone(fleet), Arc::clone(&services.limits));
+            services.shared = Some(Shared {
+                counters: counters::shared::Shared::new(fleet(), name, &counter),
+                values: values::shared::Shared::new(fleet(), name, &kv),
+                limits: limits::shared::Shared::new(fleet(), name, own),
+                patience: fleet().patience(),
+            });
         }
         Ok(services)
     }

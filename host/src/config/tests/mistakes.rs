@@ -406,3 +406,40 @@ fn routes_that_cannot_work() {
         assert_eq!(error(added), message);
     }
 }
+
+#[test]
+fn a_store_is_a_file_or_a_redis() {
+    for (added, message) in [
+        (
+            "[store]\n",
+            "10:1 [store] has neither `path` nor `url` (write `path = \"state.redb\"` for a file, or `url = \"redis://HOST\"` for a Redis)",
+        ),
+        (
+            "[store]\npath = \"s\"\nurl = \"redis://h\"\n",
+            "12:7 `store.url`: a store is a file (`path`) or a Redis (`url`), not both",
+        ),
+        (
+            "[store]\npath = \"s\"\ntimeout = \"1s\"\n",
+            "12:11 `store.timeout`: it is for a Redis (`url`), and the store is a file (`path`)",
+        ),
+        (
+            "[store]\nurl = \"redis://:one@h\"\npassword = \"two\"\n",
+            "12:12 `store.password`: there is a password in `url` already",
+        ),
+        (
+            "[store]\nurl = \"redis://h\"\nprefix = \"a b\"\n",
+            "12:10 `store.prefix`: `a b` is not a good prefix (use up to 64 printable ASCII characters, such as \"shop:\")",
+        ),
+        (
+            "[store]\nurl = { env = \"WASMGATE_TEST_NOT_SET\" }\n",
+            "11:7 `store.url`: the environment variable `WASMGATE_TEST_NOT_SET` is not set (set `WASMGATE_TEST_NOT_SET` where wasmgate is started)",
+        ),
+    ] {
+        assert_eq!(error(added), message);
+    }
+    let message = error("[store]\nurl = \"redis://:hidden@h:x\"\n");
+    assert!(
+        message.contains("its port is not a number") && !message.contains("hidden"),
+        "{message}"
+    );
+}

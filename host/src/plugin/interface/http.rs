@@ -31,13 +31,15 @@ pub trait Outbound: Send + Sync {
 /// See [`Outbound::send`].
 pub type Answer = Pin<Box<dyn Future<Output = Result<Response<Bytes>, OutgoingError>> + Send>>;
 
-/// What an instance keeps for its requests.
+/// What an instance keeps for its requests to others.
 #[derive(Default)]
 pub struct Requests {
     /// None = not granted, or the instance is being configured.
     outbound: Option<Arc<dyn Outbound>>,
     /// What the current hook has waited.
     waited: Duration,
+    /// What it has waited for the store of a fleet.
+    pub(super) store_waited: Duration,
 }
 
 /// Bounds on a request's fields, as on a hook's edits.
@@ -53,6 +55,7 @@ impl Requests {
     /// A new hook: it has all the time again.
     pub fn begin(&mut self) {
         self.waited = Duration::ZERO;
+        self.store_waited = Duration::ZERO;
     }
 }
 

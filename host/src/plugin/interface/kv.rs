@@ -5,7 +5,7 @@ use crate::plugin::instance::HostState;
 use crate::plugin::store::values::{Expected, WriteError};
 
 /// More keys than this are not handed over at once.
-const KEYS_MAX: usize = 10_000;
+pub(super) const KEYS_MAX: usize = 10_000;
 
 impl Host for HostState {
     fn get(&mut self, key: String) -> Option<Entry> {
@@ -43,6 +43,7 @@ impl From<WriteError> for KvError {
         match error {
             WriteError::Quota => Self::Quota,
             WriteError::TooLarge => Self::TooLarge,
+            WriteError::Unavailable => Self::Unavailable,
         }
     }
 }

@@ -11,15 +11,7 @@ use crate::plugin::store::limits::meter;
 
 impl Host for HostState {
     fn define(&mut self, name: String, algorithm: Algorithm) -> Result<u32, RateLimitError> {
-        let limit = self.services.limits.define(name, algorithm.into())?;
-        let limits = &mut self.defined.limits;
-        // Definitions of one plugin are bounded, and with them this list.
-        let known = limits.iter().position(|known| Arc::ptr_eq(known, &limit));
-        let index = known.unwrap_or_else(|| {
-            limits.push(limit);
-            limits.len() - 1
-        });
-        u32::try_from(index).map_err(|_| RateLimitError::Quota)
+        Ok(self.define_limit(name, algorithm.into())?)
     }
 
     fn check(&mut self, limit: u32, key: Vec<u8>, cost: u32) -> Result<Verdict, RateLimitError> {
@@ -31,6 +23,25 @@ impl Host for HostState {
             retry_after_ms: verdict.retry_after_ms,
             reset_after_ms: verdict.reset_after_ms,
         })
+    }
+}
+
+impl HostState {
+    /// A limit's number, which is the instance's own.
+    pub(super) fn define_limit(
+        &mut self,
+        name: String,
+        algorithm: meter::Algorithm,
+    ) -> Result<u32, LimitError> {
+        let limit = self.services.limits.define(name, algorithm)?;
+        let limits = &mut self.defined.limits;
+        // Definitions of one plugin are bounded, and with them this list.
+        let known = limits.iter().position(|known| Arc::ptr_eq(known, &limit));
+        let index = known.unwrap_or_else(|| {
+            limits.push(limit);
+            limits.len() - 1
+        });
+        u32::try_from(index).map_err(|_| LimitError::Quota)
     }
 }
 
@@ -52,6 +63,7 @@ impl From<LimitError> for RateLimitError {
         match error {
             LimitError::Illegal => Self::Illegal,
             LimitError::Quota => Self::Quota,
+            LimitError::Unavailable => Self::Unavailable,
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Numbers that all workers add to.
 
+// Counters in the store of a fleet.
+pub(in crate::plugin) mod shared;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 

@@ -1,13 +1,18 @@
 //! Rate limits, counted over all workers.
 
+// What one proxy knows of a bucket that a fleet shares.
+mod lease;
 // How a limit counts.
 pub(in crate::plugin) mod meter;
+// Limits in the store of a fleet.
+pub(in crate::plugin) mod shared;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use meter::{Algorithm, Meter, Verdict};
+use shared::SharedLimit;
 
 use super::clock::Clock;
 use super::usage::Usage;
@@ -32,6 +37,8 @@ pub struct Limits {
     defined: Mutex<HashMap<Definition, Arc<Limit>>>,
     /// Counts keys alone.
     usage: Usage,
+    /// Likewise, those of which something is known where a fleet shares them.
+    leased: Usage,
     clock: Arc<Clock>,
 }
 
@@ -47,6 +54,7 @@ pub(in crate::plugin) struct Limit {
     meter: Meter,
     /// Horizons; see [`meter`].
     buckets: papaya::HashMap<Box<[u8]>, AtomicU64>,
+    shared: SharedLimit,
 }
 
 /// The horizon of a bucket that is being removed: whoever meets it looks again. A
@@ -67,21 +75,29 @@ pub(in crate::plugin) enum LimitError {
     Illegal,
     /// Too many limits or keys.
     Quota,
+    /// The store cannot be reached, and the plugin is to decide.
+    Unavailable,
 }
 
 impl Limits {
     pub(super) fn new(clock: Arc<Clock>) -> Self {
-        Self { defined: Mutex::default(), usage: Usage::default(), clock }
+        Self { defined: Mutex::default(), usage: Usage::default(), leased: Usage::default(), clock }
     }
 
     /// Forgets buckets from which nothing is spent any more, and limits that have
     /// none and that no instance has. Takes long: not on a worker.
     pub(super) fn sweep(&self) {
         let limits: Vec<Arc<Limit>> = self.defined().values().cloned().collect();
-        limits.iter().for_each(|limit| self.sweep_buckets(limit));
+        for limit in &limits {
+            self.sweep_buckets(limit);
+            limit.shared.sweep(&self.leased, self.clock.now());
+        }
         drop(limits);
         // Others get hold of a limit under this lock alone.
-        self.defined().retain(|_, limit| Arc::strong_count(limit) > 1 || !limit.buckets.is_empty());
+        self.defined().retain(|_, limit| {
+            let is_known = !limit.buckets.is_empty() || !limit.shared.is_empty();
+            Arc::strong_count(limit) > 1 || is_known
+        });
     }
 
     fn sweep_buckets(&self, limit: &Limit) {
@@ -121,7 +137,10 @@ impl Service {
 
     /// For a plugin that was not granted any.
     pub(super) fn closed(clock: Arc<Clock>) -> Self {
-        Self { limits: Arc::new(Limits::new(clock)), quota: RateLimitQuota { keys: 0 } }
+        Self {
+            limits: Arc::new(Limits::new(clock)),
+            quota: RateLimitQuota { keys: 0, ..RateLimitQuota::default() },
+        }
     }
 
     /// The limit of that name and algorithm, or a new one.
@@ -143,7 +162,8 @@ impl Service {
         if is_full {
             return Err(LimitError::Quota);
         }
-        let limit = Arc::new(Limit { meter, buckets: papaya::HashMap::new() });
+        let shared = SharedLimit::new(&definition.name, &definition.algorithm);
+        let limit = Arc::new(Limit { meter, buckets: papaya::HashMap::new(), shared });
         defined.insert(definition, Arc::clone(&limit));
         Ok(limit)
     }
@@ -155,7 +175,7 @@ impl Service {
         key: &[u8],
         cost: u32,
     ) -> Result<Verdict, LimitError> {
-        let Limit { meter, buckets } = limit;
+        let Limit { meter, buckets, .. } = limit;
         if cost > meter.most() || key.len() > KEY_MAX {
             return Err(LimitError::Illegal);
         }
@@ -219,7 +239,10 @@ mod tests {
     const BUCKET: Algorithm = Algorithm::TokenBucket { capacity: 5, refill: 5, period_ms: 1_000 };
 
     fn service(keys: u64) -> Service {
-        Service::new(Arc::new(Limits::new(Arc::default())), &RateLimitQuota { keys })
+        Service::new(
+            Arc::new(Limits::new(Arc::default())),
+            &RateLimitQuota { keys, ..RateLimitQuota::default() },
+        )
     }
 
     fn allowed(service: &Service, limit: &Limit, key: &str) -> bool {

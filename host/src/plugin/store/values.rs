@@ -1,5 +1,8 @@
 //! Values by key, in memory: with a time to live, with versions, within a quota.
 
+// Values in the store of a fleet.
+pub(in crate::plugin) mod shared;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -81,6 +84,8 @@ pub(in crate::plugin) enum WriteError {
     Quota,
     /// The key or the value is too long.
     TooLarge,
+    /// The store cannot be reached.
+    Unavailable,
 }
 
 impl Values {
