@@ -19,6 +19,7 @@ mod ports;
 mod program;
 mod proxy;
 mod raw;
+mod redis;
 mod wait;
 
 pub use certificates::{Authority, DnType, Identity, TlsVersion};
@@ -28,5 +29,6 @@ pub use origin::{Connection, Origin, Received, Script, broken};
 pub use program::{Finished, Program};
 pub use proxy::{Proxy, Setup};
 pub use raw::{Raw, Reply};
+pub use redis::Redis;
 pub use rustix::process::Signal;
 pub use wait::{PATIENCE, poll_again, within};

@@ -22,6 +22,7 @@ mod crypto;
 mod demo;
 mod documentation;
 mod fixtures;
+mod fleet;
 mod forwarding;
 mod framing;
 mod grants;
