@@ -30,6 +30,7 @@ fn sharing_at(origin: &Origin, url: &str, store: &str, limit: &str) -> Setup {
     Proxy::with(format!(
         "workers = 1\n\
          [store]\nurl = {url:?}\n{store}\n{timeout}\n\
+         [limits]\nrequests_per_connection = 1000000000\n\
          [admin]\nlisten = \"@admin\"\n\
          [[listener]]\nlisten = \"@http\"\n\
          [cluster.app]\nendpoints = [{:?}]\n\
