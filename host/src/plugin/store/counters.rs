@@ -28,6 +28,10 @@ pub(in crate::plugin) struct Service {
     names_max: u64,
 }
 
+/// Looks for a name that is about to be there; it is a few instructions away unless its
+/// worker was interrupted.
+const LOOKS: usize = 1_000;
+
 impl Service {
     pub(super) fn new(counters: Arc<Counters>, quota: &CounterQuota) -> Self {
         Self { counters, names_max: quota.names }
@@ -40,8 +44,23 @@ impl Service {
         if let Some(sum) = sums.get(name) {
             return Some(add(sum));
         }
-        if name.len() > NAME_MAX || !self.admit() {
+        if name.len() > NAME_MAX {
             return None;
+        }
+        if !self.admit() {
+            // The last one that was admitted may be this very name, by another worker
+            // that has not put it there yet.
+            let names = &self.counters.names;
+            for _ in 0..LOOKS {
+                if let Some(sum) = sums.get(name) {
+                    return Some(add(sum));
+                }
+                if sums.len() as u64 >= names.load(Ordering::Relaxed) {
+                    break;
+                }
+                std::hint::spin_loop();
+            }
+            return sums.get(name).map(add);
         }
         match sums.try_insert(name.into(), AtomicI64::new(0)) {
             Ok(sum) => Some(add(sum)),
