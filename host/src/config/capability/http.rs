@@ -10,12 +10,12 @@ use super::Grant;
 use crate::config::document::{Table, Value};
 use crate::config::file;
 use crate::config::http_grant::private_use;
-use crate::config::scalar::{self, Invalid};
+use crate::config::scalar;
 use crate::config::units::{show_duration, show_size};
 use crate::config::{Destination, HttpGrant};
 
 /// `http = ["HOST:PORT"]`, or the table with `hosts` and bounds. There is no `true`:
-/// a grant says to whom.
+/// a grant says to whom. `[]` is for a plugin that could send, and here need not.
 impl Grant for Option<HttpGrant> {
     type Schema = HttpFile;
 
@@ -32,6 +32,9 @@ impl Grant for Option<HttpGrant> {
 
     fn show(&self, _: &str) -> Option<String> {
         let grant = self.as_ref()?;
+        if grant.hosts.is_empty() {
+            return Some("sends to nobody".to_owned());
+        }
         let hosts: Vec<String> = grant.hosts.iter().map(ToString::to_string).collect();
         let private: Vec<String> = grant.private.iter().map(ToString::to_string).collect();
         let reach = match private.as_slice() {
@@ -67,10 +70,6 @@ fn grant(mut table: Table<'_>) -> Option<HttpGrant> {
 
 fn hosts(value: &Value<'_>) -> Option<Vec<Destination>> {
     let items = value.list("a list of hosts")?;
-    if items.is_empty() {
-        value.invalid(Invalid::new("it names no host").help("leave the grant out, or name one"));
-        return None;
-    }
     let host = |item: &Value<'_>| item.parse("a host such as \"HOST:PORT\"", Destination::parse);
     Some(items.iter().filter_map(host).collect())
 }
