@@ -67,6 +67,9 @@ pub(crate) struct Limit {
     /// What happens to a request of a new key when the plugin may count no more keys; `refuse` unless configured.
     #[serde(default)]
     pub(crate) overflow: Overflow,
+    /// What happens to a request while the Redis that counts is away and the grant says `unavailable = "error"`; `refuse` unless configured.
+    #[serde(default)]
+    pub(crate) unavailable: Overflow,
     /// Refuses and delays nothing; what would have been is annotated.
     #[serde(default)]
     pub(crate) dry_run: bool,
@@ -101,7 +104,7 @@ pub(crate) enum Missing {
     Skip,
 }
 
-/// What happens when there is no room for another key.
+/// What happens when it cannot be counted.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Overflow {

@@ -19,6 +19,7 @@ pub(crate) struct Limit {
     pub(crate) policy: String,
     condition: Condition,
     overflow: Overflow,
+    unavailable: Overflow,
     handle: rate_limit::Limit,
 }
 
@@ -29,7 +30,7 @@ pub(crate) enum Said {
     Yes(Verdict),
     /// It has none for so many milliseconds.
     No(Verdict, u64),
-    /// Another key cannot be counted.
+    /// It cannot be counted.
     Full(Overflow),
 }
 
@@ -68,6 +69,7 @@ impl Limit {
             dry_run: config.dry_run,
             condition: Condition::new(config.condition).map_err(|e| e.within("match"))?,
             overflow: config.overflow,
+            unavailable: config.unavailable,
         })
     }
 
@@ -103,6 +105,7 @@ impl Limit {
                 Some(after) => Said::No(verdict, after),
             }),
             Err(RateLimitError::Quota) => Ok(Said::Full(self.overflow)),
+            Err(RateLimitError::Unavailable) => Ok(Said::Full(self.unavailable)),
             Err(error) => Err(Error::from(error).within(&self.name)),
         }
     }

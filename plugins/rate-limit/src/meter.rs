@@ -85,7 +85,7 @@ impl Meter {
         };
         defined.map_err(|error| match error {
             RateLimitError::Quota => Error::new("a plugin has at most 1000 limits"),
-            RateLimitError::Illegal | RateLimitError::Unknown => {
+            RateLimitError::Illegal | RateLimitError::Unknown | RateLimitError::Unavailable => {
                 Error::new("a burst that takes more than a hundred years to come back")
                     .within("burst")
             }
