@@ -161,6 +161,6 @@ mod tests {
     #[test]
     fn a_bundled_plugin_that_does_not_exist_names_those_that_do() {
         let error = source("builtin:haeders").unwrap_err().to_string();
-        assert!(error.contains("there are headers, rewrite"), "{error}");
+        assert!(error.contains("there are access, auth, "), "{error}");
     }
 }

@@ -309,7 +309,7 @@ mod tests {
             "  export function requestHeaderLines(name: string): Array<Uint8Array>;",
             "    | { tag: \"continue\" }",
             "    | \"no-exchange\"",
-            "    onRequest(asked: Uint8Array | null): \
+            "    onRequest(asked: import(\"wasmgate:plugin/request@0.1.0\").AskedValues | null): \
              import(\"wasmgate:plugin/request@0.1.0\").Decision;",
             "    configure(config: string): import(\"wasmgate:plugin/lifecycle@0.1.0\").Subscription;",
             " * The exchange that the current hook is about: read what was not subscribed to,",

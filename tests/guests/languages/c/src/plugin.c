@@ -79,7 +79,7 @@ static void change(types_request_edits_t *edits) {
 
 /* The first of the fields that came with a call, which stays a part of them; false if it
  * is absent. See `asked-values`. */
-static bool first(const plugin_list_u8_t *asked, plugin_list_u8_t *ret) {
+static bool first(const types_asked_values_t *asked, plugin_list_u8_t *ret) {
   const uint8_t *length = asked->ptr;
   size_t len = length[0] | length[1] << 8 | length[2] << 16 | (size_t)length[3] << 24;
   if (len == UINT32_MAX) return false;
@@ -108,7 +108,7 @@ void exports_request_on_request(exports_request_asked_values_t *maybe_asked,
   if (ret->tag == EXPORTS_REQUEST_DECISION_EDIT) {
     set(&ret->val.edit.response_headers, "x-result", &result);
   }
-  plugin_list_u8_free(maybe_asked);
+  types_asked_values_free(maybe_asked);
 }
 
 void exports_request_body_mode(exports_request_body_body_mode_t *ret) {
@@ -155,7 +155,7 @@ void exports_response_on_response(uint16_t status, exports_response_asked_values
     ret->tag = EXPORTS_RESPONSE_DECISION_EDIT;
     set(&ret->val.edit.headers, "x-kept", &result);
   }
-  plugin_list_u8_free(maybe_asked);
+  types_asked_values_free(maybe_asked);
 }
 
 void exports_response_body_mode(exports_response_body_body_mode_t *ret) {
@@ -201,7 +201,7 @@ bool exports_balance_pick(exports_balance_asked_values_t *maybe_asked, uint64_t 
   bool second = known && is(wanted.ptr, wanted.len, "1") && loads->len >= 2;
   bool some = loads->len > 0;
   if (some) *ret = loads->ptr[second ? 1 : 0].id;
-  plugin_list_u8_free(maybe_asked);
+  types_asked_values_free(maybe_asked);
   exports_balance_list_load_free(loads);
   return some;
 }
