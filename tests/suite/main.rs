@@ -32,6 +32,7 @@ mod http_capability;
 mod kv;
 mod languages;
 mod layers;
+mod login;
 mod matcher;
 mod metrics;
 mod misbehaviour;
