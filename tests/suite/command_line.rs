@@ -263,7 +263,7 @@ async fn inspect_refuses_what_is_no_plugin() {
 async fn list_names_the_bundled_plugins() {
     let finished = run(&["plugin", "list"]).await;
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
-    for name in ["headers", "rewrite"] {
+    for name in ["auth", "headers", "rate-limit", "rewrite"] {
         assert!(finished.stdout.contains(name), "{}", finished.stdout);
     }
 }

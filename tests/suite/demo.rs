@@ -50,6 +50,10 @@ async fn every_line_that_it_prints_shows_what_it_says() {
     assert!(secure.starts_with("http/2 200") || secure.starts_with("http/1.1 200"), "{secure}");
     assert!(secure.contains("strict-transport-security: "), "{secure}");
 
+    let refused = typed(next()).await;
+    assert!(refused.starts_with("http/1.1 401 "), "{refused}");
+    let admitted = typed(next()).await;
+    assert!(admitted.contains("\"x-auth-user\": \"bob\""), "{admitted}");
     let robots = typed(next()).await;
     assert!(robots.starts_with("user-agent: *"), "{robots}");
     let limited = typed(next()).await;

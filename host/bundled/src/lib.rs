@@ -44,7 +44,24 @@ mod tests {
     #[test]
     fn every_bundled_plugin_is_a_component_with_a_manifest() {
         let names: Vec<_> = PLUGINS.iter().map(|p| p.name).collect();
-        assert_eq!(names, ["headers", "rewrite"]);
+        assert_eq!(
+            names,
+            [
+                "access",
+                "auth",
+                "body-limit",
+                "bounded-hash",
+                "cohort",
+                "cors",
+                "headers",
+                "maintenance",
+                "rate-limit",
+                "respond",
+                "rewrite",
+                "security-headers",
+                "sticky"
+            ]
+        );
         for Bundled { name, wasm } in PLUGINS {
             assert!(wasm.starts_with(&COMPONENT), "{name}");
             let section = b"wasmgate:plugin{\"";

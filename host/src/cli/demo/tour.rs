@@ -94,6 +94,11 @@ impl Tour<'_> {
     fn bundled(&self) -> Vec<Stop> {
         let plain = self.plain();
         vec![
+            stop("A login that is refused", &[format!("curl -i {plain}/private")]),
+            stop(
+                "and one that is admitted: the server is told x-auth-user",
+                &[format!("curl -u bob:password {plain}/private")],
+            ),
             stop("A file that no server has", &[format!("curl {plain}/robots.txt")]),
             stop(
                 "Three requests a minute, and no more",
