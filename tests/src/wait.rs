@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// How long anything that a test awaits may take. Generous, because a loaded
 /// machine is not a failure; no test passes or fails by how long something took.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The future's output.
 ///

@@ -45,7 +45,30 @@ fn root(below: &str) -> PathBuf {
 
 #[tokio::test]
 async fn the_cases_of_the_bundled_plugins_pass() {
-    for (name, count) in [("headers", 8), ("rewrite", 7)] {
+    let bundled = [
+        ("access", 11),
+        ("auth", 55),
+        ("body-limit", 12),
+        ("bounded-hash", 4),
+        ("cohort", 8),
+        ("cors", 13),
+        ("headers", 8),
+        ("maintenance", 13),
+        ("rate-limit", 8),
+        ("respond", 15),
+        ("rewrite", 7),
+        ("security-headers", 9),
+        ("sticky", 6),
+    ];
+    let mut with_cases: Vec<_> = fs::read_dir(root("plugins"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|folder| folder.join("cases.toml").is_file())
+        .map(|folder| folder.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    with_cases.sort_unstable();
+    assert_eq!(with_cases, bundled.map(|(name, _)| name.to_owned()), "each plugin's are played");
+    for (name, count) in bundled {
         let project = root("plugins").join(name);
         let finished = Bench::new()
             .test(&[project.to_str().unwrap(), "--plugin", &format!("builtin:{name}")])
