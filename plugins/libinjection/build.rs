@@ -1,5 +1,5 @@
-//! Makes the tables of `data` into Rust: a hash table of words, the sorted
-//! fingerprints, and the names of events without those that another one begins.
+//! Makes the tables of `data` into Rust: a hash table of words, the fingerprints
+//! by their beginning, and the names of events.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -77,21 +77,50 @@ fn kind(symbol: char) -> Option<&'static str> {
     Some(name)
 }
 
-/// `FINGERPRINTS`, filled up with zeros to five bytes, in order.
+/// The fingerprints, each as up to five codes of symbols. `SYMBOL_CODES` has the
+/// code of each byte: 0 for none, `NO_CODE` for one of no fingerprint. The last
+/// three codes are a number of `TAILS`; the first two say by `BUCKETS` where those
+/// that belong to them begin and end.
 fn fingerprints(text: &str, out: &mut String) {
-    let mut patterns: Vec<[u8; 5]> = text
-        .lines()
-        .map(|line| {
-            let mut pattern = [0; 5];
-            pattern[..line.len()].copy_from_slice(line.as_bytes());
-            pattern
-        })
-        .collect();
-    patterns.sort_unstable();
-    patterns.dedup();
-    let count = patterns.len();
-    writeln!(out, "pub(crate) static FINGERPRINTS: [[u8; 5]; {count}] = {patterns:?};")
-        .expect("a String takes all");
+    const NO_CODE: u8 = 0xff;
+    let mut alphabet: Vec<u8> = text.bytes().filter(|&byte| byte != b'\n').collect();
+    alphabet.sort_unstable();
+    alphabet.dedup();
+    let codes = alphabet.len() + 1;
+    assert!(codes <= 32, "a code has five bits");
+    let mut symbol_codes = [NO_CODE; 256];
+    symbol_codes[0] = 0;
+    for (symbol, code) in alphabet.into_iter().zip(1..) {
+        symbol_codes[usize::from(symbol)] = code;
+        symbol_codes[usize::from(symbol.to_ascii_lowercase())] = code;
+    }
+    let mut buckets = vec![Vec::new(); codes * codes];
+    for line in text.lines() {
+        let mut fingerprint = [0; 5];
+        for (code, symbol) in fingerprint.iter_mut().zip(line.bytes()) {
+            *code = usize::from(symbol_codes[usize::from(symbol)]);
+        }
+        let [first, second, third, fourth, fifth] = fingerprint;
+        buckets[first * codes + second].push(third << 10 | fourth << 5 | fifth);
+    }
+    let mut starts = vec![0];
+    let mut tails = Vec::new();
+    for mut bucket in buckets {
+        bucket.sort_unstable();
+        tails.append(&mut bucket);
+        starts.push(tails.len());
+    }
+    write!(
+        out,
+        "pub(crate) const NO_CODE: u8 = {NO_CODE};\n\
+         pub(crate) const CODES: usize = {codes};\n\
+         pub(crate) static SYMBOL_CODES: [u8; 256] = {symbol_codes:?};\n\
+         pub(crate) static BUCKETS: [u16; {}] = {starts:?};\n\
+         pub(crate) static TAILS: [u16; {}] = {tails:?};\n",
+        starts.len(),
+        tails.len(),
+    )
+    .expect("a String takes all");
 }
 
 /// `EVENTS` in order. A name that begins with another one is left out: where it

@@ -32,7 +32,7 @@ impl Fingerprint {
     }
 
     fn of(tokens: &[Token<'_>]) -> Self {
-        if tokens.iter().any(|token| token.kind == Kind::Evil) {
+        if is_evil(tokens) {
             return Self { symbols: [Kind::Evil as u8, 0, 0, 0, 0], length: 1 };
         }
         let mut symbols = [0; fold::LIMIT];
@@ -46,7 +46,7 @@ impl Fingerprint {
 
     /// Whether it is one of a known injection.
     fn is_known(&self) -> bool {
-        words::is_known_pattern(&self.symbols.map(|symbol| symbol.to_ascii_uppercase()))
+        words::is_known_fingerprint(self.symbols)
     }
 }
 
@@ -74,59 +74,62 @@ impl fmt::Debug for Fingerprint {
 /// assert_eq!(libinjection::sqli(b"rock 'n' roll"), None);
 /// ```
 pub fn sqli(input: &[u8]) -> Option<Fingerprint> {
-    let either_dialect = |quote| {
-        let ansi = Reading::new(input, Dialect::Ansi, quote);
-        ansi.injection().or_else(|| {
-            let retry = ansi.dialects_differ;
-            retry.then(|| Reading::new(input, Dialect::Mysql, quote).injection()).flatten()
-        })
-    };
     let has = |quote| memchr(quote, input).is_some();
-    either_dialect(None)
-        .or_else(|| has(b'\'').then(|| either_dialect(Some(b'\''))).flatten())
-        .or_else(|| {
-            let double = || Reading::new(input, Dialect::Mysql, Some(b'"')).injection();
-            has(b'"').then(double).flatten()
-        })
+    either_dialect(input, None)
+        .or_else(|| if has(b'\'') { either_dialect(input, Some(b'\'')) } else { None })
+        .or_else(|| if has(b'"') { read(input, Dialect::Mysql, Some(b'"')).0 } else { None })
+}
+
+/// The injection that an input is after `quote` in ANSI SQL or, where that matters,
+/// in MySQL.
+fn either_dialect(input: &[u8], quote: Option<u8>) -> Option<Fingerprint> {
+    match read(input, Dialect::Ansi, quote) {
+        (None, true) => read(input, Dialect::Mysql, quote).0,
+        (injection, _) => injection,
+    }
+}
+
+/// The injection that an input is after `quote` in a dialect, and whether the other
+/// dialect reads it differently.
+fn read(input: &[u8], dialect: Dialect, quote: Option<u8>) -> (Option<Fingerprint>, bool) {
+    let mut tokenizer = Tokenizer::new(input, dialect, quote);
+    let mut room = fold::EMPTY;
+    let tokens = fold::fold(&mut tokenizer, &mut room);
+    let reading = Reading { input, tokens, count: tokenizer.count() };
+    (reading.injection(), tokenizer.dialects_differ())
+}
+
+/// Whether databases would read the tokens too differently to say what they are.
+fn is_evil(tokens: &[Token<'_>]) -> bool {
+    tokens.iter().any(|token| token.kind == Kind::Evil)
 }
 
 /// An input as SQL reads it in one context.
 struct Reading<'a> {
     input: &'a [u8],
-    folded: fold::Folded<'a>,
+    tokens: &'a [Token<'a>],
     /// How many tokens there were before they were folded.
     count: usize,
-    dialects_differ: bool,
 }
 
-impl<'a> Reading<'a> {
-    fn new(input: &'a [u8], dialect: Dialect, quote: Option<u8>) -> Self {
-        let mut tokenizer = Tokenizer::new(input, dialect, quote);
-        let folded = fold::fold(&mut tokenizer);
-        let (count, dialects_differ) = (tokenizer.count(), tokenizer.dialects_differ());
-        Self { input, folded, count, dialects_differ }
-    }
-
+impl Reading<'_> {
     fn injection(&self) -> Option<Fingerprint> {
-        let tokens = self.folded.tokens();
-        let fingerprint = Fingerprint::of(tokens);
-        if !fingerprint.is_known() {
-            return None;
-        }
-        let is_evil = fingerprint.symbols[0] == Kind::Evil as u8;
-        (is_evil || self.is_no_accident(tokens)).then_some(fingerprint)
+        let fingerprint = Fingerprint::of(self.tokens);
+        (fingerprint.is_known() && self.is_no_accident()).then_some(fingerprint)
     }
 
     /// Whether tokens with a known pattern are an injection and not a text that
     /// happens to look like one.
-    fn is_no_accident(&self, tokens: &[Token<'_>]) -> bool {
+    fn is_no_accident(&self) -> bool {
+        if is_evil(self.tokens) {
+            return true;
+        }
         // SQL Server does not log statements that have this word.
-        let ends_in_comment =
-            tokens.len() > 1 && tokens.last().is_some_and(|token| token.kind == Kind::Comment);
+        let ends_in_comment = matches!(self.tokens, [_, .., last] if last.kind == Kind::Comment);
         if ends_in_comment && memmem::find(self.input, b"sp_password").is_some() {
             return true;
         }
-        match tokens {
+        match self.tokens {
             [first, second] => self.is_injection_of_two(first, second),
             [first, second, third] => self.is_injection_of_three(first, second, third),
             _ => true,

@@ -11,39 +11,35 @@ use super::words;
 /// The longest fingerprint.
 pub(super) const LIMIT: usize = 5;
 
-/// Folded tokens.
-#[derive(Debug)]
-pub(super) struct Folded<'a> {
-    tokens: [Token<'a>; LIMIT + 1],
-    length: usize,
-}
+/// Room for folded tokens. One more than the limit: the sixth can decide what the
+/// fifth is.
+pub(super) type Room<'a> = [Token<'a>; LIMIT + 1];
 
-impl<'a> Folded<'a> {
-    /// The tokens, at most [`LIMIT`] of them.
-    pub(super) fn tokens(&self) -> &[Token<'a>] {
-        &self.tokens[..self.length.min(LIMIT)]
-    }
-}
+/// A room without tokens.
+pub(super) const EMPTY: Room<'static> =
+    [Token { kind: Kind::Unknown, value: &[], open: None, close: None }; LIMIT + 1];
 
-/// Folds all tokens of `tokenizer`.
-pub(super) fn fold<'a>(tokenizer: &mut Tokenizer<'a>) -> Folded<'a> {
+/// Folds all tokens of `tokenizer` into `room`. At most [`LIMIT`] are left.
+pub(super) fn fold<'a, 'r>(
+    tokenizer: &mut Tokenizer<'a>,
+    room: &'r mut Room<'a>,
+) -> &'r [Token<'a>] {
     let Some(first) = first_of_interest(tokenizer) else {
-        return Folded { tokens: [FILLER; LIMIT + 1], length: 0 };
+        return &[];
     };
-    let mut folder =
-        Folder { tokenizer, tokens: [FILLER; LIMIT + 1], left: 0, end: 1, comment: None };
-    folder.tokens[0] = first;
+    room[0] = first;
+    let mut folder = Folder { tokenizer, tokens: room, left: 0, end: 1, comment: None };
     folder.run();
-    let Folder { mut tokens, mut end, comment, .. } = folder;
+    let Folder { tokens, mut end, comment, .. } = folder;
     if end < LIMIT
         && let Some(comment) = comment
     {
         tokens[end] = comment;
         end += 1;
     }
+    let tokens = &mut tokens[..end.min(LIMIT)];
     // MySQL in PHP: a backquote that is never closed begins a comment.
-    if end > 2
-        && let Some(last) = tokens[..end.min(LIMIT)].last_mut()
+    if let [_, _, .., last] = tokens
         && last.kind == Kind::Bareword
         && last.value.is_empty()
         && last.open == Some(b'`')
@@ -51,11 +47,8 @@ pub(super) fn fold<'a>(tokenizer: &mut Tokenizer<'a>) -> Folded<'a> {
     {
         last.kind = Kind::Comment;
     }
-    Folded { tokens, length: end }
+    tokens
 }
-
-/// What stands where no token is yet.
-const FILLER: Token<'static> = Token { kind: Kind::Unknown, value: &[], open: None, close: None };
 
 /// The first token that says something: neither a comment nor what can stand
 /// before any operand.
@@ -70,11 +63,10 @@ fn first_of_interest<'a>(tokenizer: &mut Tokenizer<'a>) -> Option<Token<'a>> {
     }
 }
 
-struct Folder<'a, 't> {
+struct Folder<'a, 't, 'r> {
     tokenizer: &'t mut Tokenizer<'a>,
-    /// Those up to `end` are in use. One more than the limit: the sixth can
-    /// decide what the fifth is.
-    tokens: [Token<'a>; LIMIT + 1],
+    /// Those up to `end` are in use.
+    tokens: &'r mut Room<'a>,
     /// Where the window begins. What stands before it is done.
     left: usize,
     end: usize,
@@ -92,7 +84,7 @@ enum Outcome {
     Evil,
 }
 
-impl Folder<'_, '_> {
+impl Folder<'_, '_, '_> {
     fn run(&mut self) {
         let mut more = true;
         loop {
@@ -150,7 +142,7 @@ impl Folder<'_, '_> {
         if self.end < LIMIT {
             return;
         }
-        let [a, b, c, d, e, last] = &self.tokens;
+        let [a, b, c, d, e, last] = *self.tokens;
         let is_foldable = matches!(
             [a.kind, b.kind, c.kind, d.kind, e.kind],
             [Number, Operator | Comma, LeftParenthesis, Number, RightParenthesis]
@@ -163,7 +155,7 @@ impl Folder<'_, '_> {
         }
         self.left = 0;
         if self.end > LIMIT {
-            self.tokens[1] = *last;
+            self.tokens[1] = last;
             self.end = 2;
         } else {
             self.end = 1;
@@ -174,6 +166,13 @@ impl Folder<'_, '_> {
     fn drop_last(&mut self, count: usize) {
         self.end = self.end.saturating_sub(count);
         self.left = 0;
+    }
+
+    /// Drops the second token of a window of two. What stands before the window
+    /// may fit the first one now.
+    fn drop_second_and_step_back(&mut self) {
+        self.end -= 1;
+        self.left = self.left.saturating_sub(1);
     }
 
     /// The rules for the first two tokens of the window.
@@ -187,15 +186,14 @@ impl Folder<'_, '_> {
             {
                 self.drop_last(1);
             }
-            (K::LeftParenthesis, _) if b.is_unary_operator() => {
-                self.end -= 1;
-                self.left = self.left.saturating_sub(1);
+            (K::LeftParenthesis, _) if b.is_unary_operator() => self.drop_second_and_step_back(),
+            _ => {
+                let Some((phrase, kind)) = phrase_of(&a, &b) else {
+                    return self.fold_unlike_pair(&a, &b);
+                };
+                self.tokens[self.left] = Token { kind, value: phrase.as_bytes(), ..a };
+                self.drop_second_and_step_back();
             }
-            _ if self.merge(&a, &b) => {
-                self.end -= 1;
-                self.left = self.left.saturating_sub(1);
-            }
-            _ => return self.fold_unlike_pair(&a, &b),
         }
         Outcome::Folded
     }
@@ -265,27 +263,6 @@ impl Folder<'_, '_> {
         Outcome::Folded
     }
 
-    /// Makes two words a phrase, if the phrase is a known one.
-    fn merge(&mut self, a: &Token<'_>, b: &Token<'_>) -> bool {
-        if !is_word(a.kind) || !(is_word(b.kind) || b.kind == Kind::LogicOperator) {
-            return false;
-        }
-        let (middle, length) = (a.value.len(), a.value.len() + 1 + b.value.len());
-        if length > VALUE_LIMIT {
-            return false;
-        }
-        let mut phrase = [b' '; VALUE_LIMIT];
-        phrase[..middle].copy_from_slice(a.value);
-        phrase[middle + 1..length].copy_from_slice(b.value);
-        let Some((phrase, kind)) = words::find(&phrase[..length]) else {
-            return false;
-        };
-        let merged = &mut self.tokens[self.left];
-        merged.value = phrase.as_bytes();
-        merged.kind = kind;
-        true
-    }
-
     /// The rules for the first three tokens of the window. Whether one matched.
     fn fold_triple(&mut self) -> bool {
         use Kind as K;
@@ -339,6 +316,21 @@ impl Folder<'_, '_> {
         self.tokens[self.left + 1] = self.tokens[self.left + 2];
         self.drop_last(1);
     }
+}
+
+/// The phrase that two words make, if it is a known one, and its kind.
+fn phrase_of(a: &Token<'_>, b: &Token<'_>) -> Option<(&'static str, Kind)> {
+    if !is_word(a.kind) || !(is_word(b.kind) || b.kind == Kind::LogicOperator) {
+        return None;
+    }
+    let (middle, length) = (a.value.len(), a.value.len() + 1 + b.value.len());
+    if length > VALUE_LIMIT {
+        return None;
+    }
+    let mut phrase = [b' '; VALUE_LIMIT];
+    phrase[..middle].copy_from_slice(a.value);
+    phrase[middle + 1..length].copy_from_slice(b.value);
+    words::find(&phrase[..length])
 }
 
 /// What can be part of a phrase.

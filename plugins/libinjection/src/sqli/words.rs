@@ -3,7 +3,9 @@
 
 use super::Kind;
 use super::hash;
-use crate::tables::{FINGERPRINTS, LONGEST_WORD, WORD_SLOTS, WORDS};
+use crate::tables::{
+    BUCKETS, CODES, LONGEST_WORD, NO_CODE, SYMBOL_CODES, TAILS, WORD_SLOTS, WORDS,
+};
 
 /// A word or phrase of the table: its upper-case spelling and its kind.
 pub(super) fn find(word: &[u8]) -> Option<(&'static str, Kind)> {
@@ -27,8 +29,16 @@ pub(super) fn kind(word: &[u8]) -> Option<Kind> {
     find(word).map(|(_, kind)| kind)
 }
 
-/// Whether a pattern, in upper case and filled up with zeros, is one of an
-/// injection.
-pub(super) fn is_known_pattern(pattern: &[u8; 5]) -> bool {
-    FINGERPRINTS.binary_search(pattern).is_ok()
+/// Whether symbols, filled up with zeros, are the fingerprint of an injection.
+/// Upper and lower case are the same.
+pub(super) fn is_known_fingerprint(symbols: [u8; 5]) -> bool {
+    let codes = symbols.map(|symbol| SYMBOL_CODES[usize::from(symbol)]);
+    if codes.contains(&NO_CODE) {
+        return false;
+    }
+    let [first, second, tail @ ..] = codes;
+    let bucket = usize::from(first) * CODES + usize::from(second);
+    let bucket = usize::from(BUCKETS[bucket])..usize::from(BUCKETS[bucket + 1]);
+    let tail = tail.iter().fold(0, |number, &code| number << 5 | u16::from(code));
+    TAILS[bucket].binary_search(&tail).is_ok()
 }
