@@ -4,6 +4,8 @@
 
 mod fold;
 mod hash;
+#[cfg(test)]
+mod tests;
 mod token;
 mod tokenizer;
 mod words;

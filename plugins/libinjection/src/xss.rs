@@ -2,6 +2,8 @@
 //! it may end up, in search of tags and attributes that run a script.
 
 mod names;
+#[cfg(test)]
+mod tests;
 mod tokenizer;
 mod url;
 
