@@ -220,16 +220,8 @@ impl Folder<'_, '_, '_> {
                 }
                 return Outcome::Kept;
             }
-            (
-                K::SqlType,
-                K::Bareword
-                | K::Number
-                | K::SqlType
-                | K::LeftParenthesis
-                | K::Function
-                | K::Variable
-                | K::String,
-            ) => {
+            (K::SqlType, K::SqlType | K::LeftParenthesis | K::Function)
+            | (K::SqlType, K::Number | K::Bareword | K::String | K::Variable) => {
                 self.tokens[first] = self.tokens[second];
                 self.drop_last(1);
             }

@@ -97,7 +97,7 @@ fn the_c_library_agrees_on_other_inputs() {
 
 /// The answers of the C library, which are ours.
 fn compare(path: &str, section: &str, inputs: &[Vec<u8>]) -> Vec<Answer> {
-    let answers = reference::ask(path, inputs);
+    let answers = reference::ask(path, 1, inputs);
     assert_eq!(answers.len(), inputs.len(), "{section}: one answer for each input");
     for (input, answer) in inputs.iter().zip(&answers) {
         assert_eq!(&ours(input), answer, "{section}: {}", input.escape_ascii());

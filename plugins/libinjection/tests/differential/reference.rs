@@ -4,9 +4,11 @@ use std::io::{BufWriter, Read, Write};
 use std::process::{Command, Stdio};
 use std::thread;
 
-/// The answers of the program at `path`.
-pub(crate) fn ask(path: &str, inputs: &[Vec<u8>]) -> Vec<String> {
+/// A line of the program at `path` for each input: its answer and, where it is asked
+/// for each one several times, how long a call takes.
+pub(crate) fn ask(path: &str, times: usize, inputs: &[Vec<u8>]) -> Vec<String> {
     let mut child = Command::new(path)
+        .arg(times.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
