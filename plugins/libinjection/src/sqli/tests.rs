@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
@@ -106,14 +107,22 @@ fn every_word_of_the_table_is_found_in_any_case() {
     }
 }
 
-fn listed() -> HashSet<&'static str> {
-    include_str!("../../data/fingerprints.txt").lines().collect()
+/// Were the time quadratic, this would not end: a word before a `.` is a token, and
+/// what follows it belongs to the same word as far as its end is concerned.
+#[test]
+fn a_long_input_is_not_read_again_for_each_token() {
+    for piece in ["and.", "div.", "'\\'", "/**/", "$a$b", "1,-1"] {
+        let input = piece.repeat((1 << 20) / piece.len());
+        assert_eq!(fingerprint(&input), None, "{piece}");
+    }
 }
+
+static FINGERPRINTS: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| include_str!("../../data/fingerprints.txt").lines().collect());
 
 #[test]
 fn every_fingerprint_of_the_table_is_known() {
-    let listed = listed();
-    for fingerprint in &listed {
+    for fingerprint in &*FINGERPRINTS {
         let mut symbols = [0; 5];
         symbols[..fingerprint.len()].copy_from_slice(fingerprint.as_bytes());
         assert!(words::is_known_fingerprint(symbols), "{fingerprint}");
@@ -143,7 +152,7 @@ proptest! {
         padded[..symbols.len()].copy_from_slice(symbols.as_bytes());
         prop_assert_eq!(
             words::is_known_fingerprint(padded),
-            listed().contains(symbols.as_str())
+            FINGERPRINTS.contains(symbols.as_str())
         );
     }
 

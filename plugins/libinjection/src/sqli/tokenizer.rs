@@ -304,8 +304,11 @@ impl<'a> Tokenizer<'a> {
     /// A word: the longest one, or a known one before a `.` or a backquote.
     fn word(&mut self) -> Token<'a> {
         let rest = self.rest(0);
-        let length = count(rest, |byte| !ends_word(byte));
-        let value = &rest[..length.min(VALUE_LIMIT)];
+        // The end of a long word is looked for only when all of it is taken.
+        // Otherwise `and.and.and.` would be looked through again for each word.
+        let start = &rest[..rest.len().min(VALUE_LIMIT + 1)];
+        let length = count(start, |byte| !ends_word(byte));
+        let value = &start[..length.min(VALUE_LIMIT)];
         for (end, &byte) in value.iter().enumerate() {
             if matches!(byte, b'.' | b'`')
                 && let Some(kind) = words::kind(&value[..end])
@@ -314,8 +317,10 @@ impl<'a> Tokenizer<'a> {
                 return self.take(kind, end);
             }
         }
-        let known = if length <= VALUE_LIMIT { words::kind(value) } else { None };
-        self.take(known.unwrap_or(Kind::Bareword), length)
+        if length > VALUE_LIMIT {
+            return self.take(Kind::Bareword, count(rest, |byte| !ends_word(byte)));
+        }
+        self.take(words::kind(value).unwrap_or(Kind::Bareword), length)
     }
 
     /// Money, a string of PostgreSQL between `$$` or `$tag$`, or a lone `$`.
