@@ -83,7 +83,7 @@ impl<'a> Tokenizer<'a> {
             b'{' => self.take(Kind::LeftBrace, 1),
             b'}' => self.take(Kind::RightBrace, 1),
             b'?' | b']' => self.take(Kind::Unknown, 1),
-            b'b' | b'B' => self.number_in_quotes(|byte| matches!(byte, 0 | b'0' | b'1')),
+            b'b' | b'B' => self.number_in_quotes(is_binary),
             b'x' | b'X' => self.number_in_quotes(is_hexadecimal),
             b'e' | b'E' => self.escape_string(),
             b'n' | b'N' => self.national_string(),
@@ -398,7 +398,7 @@ fn decimals(text: &[u8]) -> usize {
 fn digits_of(base: u8) -> Option<fn(u8) -> bool> {
     match base {
         b'x' | b'X' => Some(is_hexadecimal),
-        b'b' | b'B' => Some(|byte| matches!(byte, 0 | b'0' | b'1')),
+        b'b' | b'B' => Some(is_binary),
         _ => None,
     }
 }
@@ -412,6 +412,10 @@ fn has_suffix(text: &[u8]) -> bool {
 
 // NUL counts as a digit and as white space: the C library looks bytes up in
 // strings that end with one.
+
+fn is_binary(byte: u8) -> bool {
+    matches!(byte, 0 | b'0' | b'1')
+}
 
 fn is_hexadecimal(byte: u8) -> bool {
     byte == 0 || byte.is_ascii_hexdigit()
