@@ -1,0 +1,150 @@
+//! What surely does not match, found out for all patterns at once.
+//!
+//! From each pattern follows what a text must contain for it to match: one of a
+//! few literals, an octet of each of some sets, a length. One pass over a text
+//! finds the literals of all patterns, and which octets there are. The answer may
+//! be "perhaps" where nothing matches, and never "no" where something does.
+
+mod literals;
+
+use std::collections::HashMap;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use crate::operator::{Operator, Relation};
+use literals::Requirement;
+
+/// Which octets a text contains.
+type Octets = [u64; 4];
+
+/// The patterns of some rules.
+#[derive(Default)]
+pub(crate) struct Prefilter {
+    automaton: Option<AhoCorasick>,
+    /// For each literal the patterns that want it.
+    wanted: Vec<Vec<u32>>,
+    /// Patterns that want no literal.
+    always: Vec<u64>,
+    patterns: Vec<Rest>,
+}
+
+/// What a pattern wants beyond literals.
+#[derive(Default)]
+struct Rest {
+    length: usize,
+    sets: Vec<Octets>,
+}
+
+/// Collects patterns.
+#[derive(Default)]
+pub(crate) struct Builder {
+    requirements: Vec<Requirement>,
+}
+
+impl Builder {
+    /// The number of an operator's pattern; none if nothing can be said of it.
+    pub(crate) fn add(&mut self, operator: &Operator) -> Option<u32> {
+        let requirement = match operator {
+            Operator::Regex { pattern, .. } => literals::of_regex(pattern)?,
+            Operator::Phrases { phrases, .. } => Requirement::any_of(phrases.iter()),
+            Operator::Text(
+                Relation::Contains | Relation::ContainsWord | Relation::EndsWith
+                | Relation::BeginsWith | Relation::Equals,
+                argument,
+            ) => {
+                Requirement::any_of([argument.constant().filter(|c| !c.is_empty())?])
+            }
+            _ => return None,
+        };
+        if requirement.is_empty() {
+            return None;
+        }
+        self.requirements.push(requirement);
+        u32::try_from(self.requirements.len() - 1).ok()
+    }
+
+    pub(crate) fn build(self) -> Result<Prefilter, String> {
+        let mut built = Prefilter::default();
+        built.always = vec![0; self.requirements.len().div_ceil(64)];
+        let mut numbers: HashMap<Vec<u8>, usize> = HashMap::new();
+        let mut texts = Vec::new();
+        for (pattern, requirement) in (0_u32..).zip(self.requirements) {
+            match requirement.literals {
+                None => set(&mut built.always, pattern),
+                Some(literals) => {
+                    for literal in literals {
+                        let number = *numbers.entry(literal).or_insert_with_key(|literal| {
+                            texts.push(literal.clone());
+                            built.wanted.push(Vec::new());
+                            texts.len() - 1
+                        });
+                        built.wanted[number].push(pattern);
+                    }
+                }
+            }
+            built.patterns.push(Rest { length: requirement.length, sets: requirement.sets });
+        }
+        if !texts.is_empty() {
+            let automaton = AhoCorasick::builder()
+                .ascii_case_insensitive(true)
+                .match_kind(MatchKind::Standard)
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .build(&texts)
+                .map_err(|e| format!("the prefilter cannot be built: {e}"))?;
+            built.automaton = Some(automaton);
+        }
+        Ok(built)
+    }
+}
+
+impl Prefilter {
+    /// How many words a result has.
+    pub(crate) fn words(&self) -> usize {
+        self.always.len()
+    }
+
+    /// Appends a bit for each pattern: set if it may match.
+    pub(crate) fn scan(&self, text: &[u8], out: &mut Vec<u64>) {
+        let start = out.len();
+        out.extend_from_slice(&self.always);
+        let bits = &mut out[start..];
+        if let Some(automaton) = &self.automaton {
+            for found in automaton.find_overlapping_iter(text) {
+                for pattern in &self.wanted[found.pattern().as_usize()] {
+                    set(bits, *pattern);
+                }
+            }
+        }
+        let octets = octets(text);
+        for word in 0..bits.len() {
+            let mut left = bits[word];
+            while left != 0 {
+                let bit = left.trailing_zeros();
+                left &= left - 1;
+                let rest = &self.patterns[word * 64 + bit as usize];
+                if text.len() < rest.length || !rest.sets.iter().all(|s| meet(s, &octets)) {
+                    bits[word] &= !(1 << bit);
+                }
+            }
+        }
+    }
+}
+
+fn set(bits: &mut [u64], number: u32) {
+    bits[number as usize / 64] |= 1 << (number % 64);
+}
+
+fn octets(text: &[u8]) -> Octets {
+    let mut octets = [0; 4];
+    for &b in text {
+        octets[usize::from(b >> 6)] |= 1 << (b & 63);
+    }
+    octets
+}
+
+fn meet(left: &Octets, right: &Octets) -> bool {
+    left.iter().zip(right).any(|(l, r)| l & r != 0)
+}
+
+#[cfg(test)]
+mod tests;
