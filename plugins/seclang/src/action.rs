@@ -180,9 +180,20 @@ pub(crate) enum Action {
     Skip(usize),
     Transform(Transform),
     NoTransforms,
-    SetVariable { collection: Variable, key: Macro, change: Change },
-    ExpireVariable { collection: Variable, key: Macro, seconds: u64 },
-    Collect { collection: Variable, key: Macro },
+    SetVariable {
+        collection: Variable,
+        key: Macro,
+        change: Change,
+    },
+    ExpireVariable {
+        collection: Variable,
+        key: Macro,
+        seconds: u64,
+    },
+    Collect {
+        collection: Variable,
+        key: Macro,
+    },
     Control(Control),
 }
 
@@ -239,7 +250,8 @@ fn value(text: &str) -> Result<(Option<String>, &str), String> {
 fn action(name: &str, value: Option<&str>) -> Result<Action, String> {
     let lower = name.to_ascii_lowercase();
     let need = || value.filter(|v| !v.is_empty()).ok_or_else(|| format!("`{name}` needs a value"));
-    let number = |v: &str| v.trim().parse::<u64>().map_err(|_| format!("`{name}:{v}` is no number"));
+    let number =
+        |v: &str| v.trim().parse::<u64>().map_err(|_| format!("`{name}:{v}` is no number"));
     Ok(match &*lower {
         "id" => Action::Id(number(need()?)?),
         "phase" => Action::Phase(phase(need()?)?),
@@ -257,8 +269,13 @@ fn action(name: &str, value: Option<&str>) -> Result<Action, String> {
         "status" => Action::Status(status(need()?)?),
         "log" => Action::Log(true),
         "nolog" => Action::Log(false),
-        "auditlog" | "noauditlog" | "sanitisearg" | "sanitisematched" | "sanitisematchedbytes"
-        | "sanitiserequestheader" | "sanitiseresponseheader" => Action::AuditLog,
+        "auditlog"
+        | "noauditlog"
+        | "sanitisearg"
+        | "sanitisematched"
+        | "sanitisematchedbytes"
+        | "sanitiserequestheader"
+        | "sanitiseresponseheader" => Action::AuditLog,
         "msg" => Action::Message(Macro::parse(value.unwrap_or_default())?),
         "logdata" => Action::LogData(Macro::parse(value.unwrap_or_default())?),
         "tag" => Action::Tag(Macro::parse(need()?)?),
@@ -282,8 +299,9 @@ fn action(name: &str, value: Option<&str>) -> Result<Action, String> {
         "setsid" => Action::Collect { collection: Variable::Session, key: Macro::parse(need()?)? },
         "setrsc" => Action::Collect { collection: Variable::Resource, key: Macro::parse(need()?)? },
         "ctl" => Action::Control(control(need()?)?),
-        "exec" | "proxy" | "pause" | "prepend" | "append" | "deprecatevar" | "setenv"
-        | "xmlns" => return Err(format!("the action `{name}` is not supported")),
+        "exec" | "proxy" | "pause" | "prepend" | "append" | "deprecatevar" | "setenv" | "xmlns" => {
+            return Err(format!("the action `{name}` is not supported"));
+        }
         _ => return Err(format!("there is no action `{name}`")),
     })
 }
@@ -351,7 +369,8 @@ fn assignment(text: &str) -> Option<usize> {
 }
 
 fn expire_variable(text: &str) -> Result<Action, String> {
-    let (name, seconds) = text.split_once('=').ok_or("`expirevar` wants `collection.name=seconds`")?;
+    let (name, seconds) =
+        text.split_once('=').ok_or("`expirevar` wants `collection.name=seconds`")?;
     let (collection, key) = place(name)?;
     let seconds = seconds.trim().parse();
     let seconds = seconds.map_err(|_| format!("`expirevar:{text}`: seconds are a number"))?;
@@ -362,11 +381,15 @@ fn collect(text: &str) -> Result<Action, String> {
     let (name, key) = text.split_once('=').ok_or("`initcol` wants `collection=key`")?;
     let collection = Variable::named(name.trim()).filter(|v| v.is_kept());
     let wrong = || format!("`{name}` is none of global, ip, resource, session and user");
-    Ok(Action::Collect { collection: collection.ok_or_else(wrong)?, key: Macro::parse(key.trim())? })
+    Ok(Action::Collect {
+        collection: collection.ok_or_else(wrong)?,
+        key: Macro::parse(key.trim())?,
+    })
 }
 
 fn control(text: &str) -> Result<Control, String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("`ctl:{text}` wants a value"))?;
+    let (name, value) =
+        text.split_once('=').ok_or_else(|| format!("`ctl:{text}` wants a value"))?;
     let value = value.trim();
     let switch = || match &*value.to_ascii_lowercase() {
         "on" => Ok(true),

@@ -142,7 +142,6 @@ pub(crate) enum Effect {
     Remove(Bits),
     RemoveTarget(Bits, Target),
     Collect(Variable, Macro),
-    Expire(Variable, Macro, u64),
 }
 
 /// The variables of a rule.

@@ -63,6 +63,14 @@ pub struct Detectors {
 }
 
 impl Detectors {
+    /// Those of the crate `libinjection`.
+    pub fn libinjection() -> Self {
+        Self {
+            sqli: |text| libinjection::sqli(text).map(|found| found.as_str().to_owned()),
+            xss: libinjection::xss,
+        }
+    }
+
     /// Detectors that never detect anything.
     pub fn none() -> Self {
         Self { sqli: |_| None, xss: |_| false }

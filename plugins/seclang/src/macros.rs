@@ -5,7 +5,7 @@ use crate::variable::{Kind, Selector, Variable};
 
 /// A parsed text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Macro(pub(crate) Vec<Piece>);
+pub(crate) struct Macro(pub(crate) Vec<Piece>);
 
 /// A piece of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,8 @@ impl Macro {
                 pieces.push(Piece::Text(rest[..open].as_bytes().to_vec()));
             }
             let inner = &rest[open + 2..];
-            let close = inner.find('}').ok_or_else(|| format!("`%{{` is not closed in `{text}`"))?;
+            let close =
+                inner.find('}').ok_or_else(|| format!("`%{{` is not closed in `{text}`"))?;
             pieces.push(value(&inner[..close])?);
             rest = &inner[close + 1..];
         }

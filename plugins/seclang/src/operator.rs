@@ -143,9 +143,11 @@ impl Operator {
             "detectxss" => Ok(Self::Script),
             "unconditionalmatch" => Ok(Self::Always),
             "nomatch" => Ok(Self::Never),
-            "rxglobal" | "fuzzyhash" | "geolookup" | "gsblookup" | "inspectfile" | "rbl" | "rsub"
-            | "validatedtd" | "validateschema" | "validatehash" | "verifycc" | "verifycpf"
-            | "verifyssn" | "verifysvnr" => Err(format!("the operator `@{}` is not supported", spec.name)),
+            "rxglobal" | "fuzzyhash" | "geolookup" | "gsblookup" | "inspectfile" | "rbl"
+            | "rsub" | "validatedtd" | "validateschema" | "validatehash" | "verifycc"
+            | "verifycpf" | "verifyssn" | "verifysvnr" => {
+                Err(format!("the operator `@{}` is not supported", spec.name))
+            }
             name => Err(format!("there is no operator `@{name}`")),
         }
     }
@@ -225,7 +227,8 @@ impl Relation {
             Self::Contains => find(argument, text).is_some(),
             Self::Within => find(text, argument).is_some(),
             Self::ContainsWord => {
-                let word = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+                let word =
+                    |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
                 memchr::memmem::find_iter(text, argument).any(|at| {
                     let before = at.checked_sub(1).and_then(|i| text.get(i));
                     !word(before) && !word(text.get(at + argument.len()))

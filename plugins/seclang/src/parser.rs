@@ -14,13 +14,36 @@ const DEEPEST: usize = 16;
 
 /// Directives about logs, files and connections, which are the proxy's affair.
 const WITHOUT_EFFECT: &[&str] = &[
-    "SecAuditEngine", "SecAuditLog", "SecAuditLog2", "SecAuditLogDirMode", "SecAuditLogFileMode",
-    "SecAuditLogFormat", "SecAuditLogParts", "SecAuditLogPrefix", "SecAuditLogRelevantStatus",
-    "SecAuditLogStorageDir", "SecAuditLogType", "SecCookieFormat", "SecDataDir", "SecDebugLog",
-    "SecDebugLogLevel", "SecPcreMatchLimit", "SecPcreMatchLimitRecursion", "SecRequestBodyInMemoryLimit",
-    "SecRxPreFilter", "SecSensorId", "SecServerSignature", "SecStatusEngine", "SecTmpDir",
-    "SecTmpSaveUploadedFiles", "SecUnicodeMapFile", "SecUploadDir", "SecUploadFileMode",
-    "SecUploadKeepFiles", "SecWebAppId", "SecXmlExternalEntity",
+    "SecAuditEngine",
+    "SecAuditLog",
+    "SecAuditLog2",
+    "SecAuditLogDirMode",
+    "SecAuditLogFileMode",
+    "SecAuditLogFormat",
+    "SecAuditLogParts",
+    "SecAuditLogPrefix",
+    "SecAuditLogRelevantStatus",
+    "SecAuditLogStorageDir",
+    "SecAuditLogType",
+    "SecCookieFormat",
+    "SecDataDir",
+    "SecDebugLog",
+    "SecDebugLogLevel",
+    "SecPcreMatchLimit",
+    "SecPcreMatchLimitRecursion",
+    "SecRequestBodyInMemoryLimit",
+    "SecRxPreFilter",
+    "SecSensorId",
+    "SecServerSignature",
+    "SecStatusEngine",
+    "SecTmpDir",
+    "SecTmpSaveUploadedFiles",
+    "SecUnicodeMapFile",
+    "SecUploadDir",
+    "SecUploadFileMode",
+    "SecUploadKeepFiles",
+    "SecWebAppId",
+    "SecXmlExternalEntity",
 ];
 
 /// Loads a file into `rules`.
@@ -50,7 +73,8 @@ impl Parser<'_> {
             return Err(error(format!("`{name}`: files include one another too deeply")));
         }
         let octets = self.loader.read(name, from).map_err(error)?;
-        let text = String::from_utf8(octets).map_err(|_| error(format!("`{name}` is not UTF-8")))?;
+        let text =
+            String::from_utf8(octets).map_err(|_| error(format!("`{name}` is not UTF-8")))?;
         let file: Arc<str> = Arc::from(name);
         for directive in directives(&file, &text)? {
             if directive.name.eq_ignore_ascii_case("Include")
@@ -65,7 +89,12 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn include(&mut self, directive: &Directive, from: &str, depth: usize) -> Result<(), LoadError> {
+    fn include(
+        &mut self,
+        directive: &Directive,
+        from: &str,
+        depth: usize,
+    ) -> Result<(), LoadError> {
         let error = |message: String| LoadError::new(&directive.place, message);
         let pattern = only(&directive.arguments).map_err(error)?;
         let names = self.loader.expand(pattern, from).map_err(error)?;
@@ -93,7 +122,9 @@ impl Parser<'_> {
                 self.rules.removals.push((place, Which::ids(&arguments.join(" "))?));
             }
             "secruleremovebytag" => self.remove(place, Which::Tag(only(&arguments)?.to_owned())),
-            "secruleremovebymsg" => self.remove(place, Which::Message(only(&arguments)?.to_owned())),
+            "secruleremovebymsg" => {
+                self.remove(place, Which::Message(only(&arguments)?.to_owned()))
+            }
             "secruleupdatetargetbyid" => self.update_targets(place, &arguments, Which::ids)?,
             "secruleupdatetargetbytag" => {
                 self.update_targets(place, &arguments, |t| Ok(Which::Tag(t.to_owned())))?;
@@ -135,7 +166,13 @@ impl Parser<'_> {
         let mut rule = match self.open.take() {
             Some(mut rule) => {
                 let first_only = |a: &Action| {
-                    matches!(a, Action::Id(_) | Action::Phase(_) | Action::Disrupt(_) | Action::SkipAfter(_))
+                    matches!(
+                        a,
+                        Action::Id(_)
+                            | Action::Phase(_)
+                            | Action::Disrupt(_)
+                            | Action::SkipAfter(_)
+                    )
                 };
                 if link.actions.iter().any(first_only) {
                     return Err("id, phase, skipAfter and what ends a transaction belong to a \
@@ -182,7 +219,8 @@ impl Parser<'_> {
             _ => None,
         });
         let phase = phase.ok_or("`SecDefaultAction` needs a `phase`")?;
-        if actions.iter().any(|a| matches!(a, Action::Id(_) | Action::Chain | Action::SkipAfter(_))) {
+        if actions.iter().any(|a| matches!(a, Action::Id(_) | Action::Chain | Action::SkipAfter(_)))
+        {
             return Err("`SecDefaultAction` takes no id, chain or skipAfter".to_owned());
         }
         self.defaults[usize::from(phase) - 1] = Some(actions.into());
@@ -205,7 +243,8 @@ impl Parser<'_> {
             _ => return Err("rules and variables are wanted".to_owned()),
         };
         let replaced = replaced.map(|r| targets(r, true)).transpose()?.unwrap_or_default();
-        let update = TargetUpdate { place, which: which(rules)?, targets: targets(added, true)?, replaced };
+        let update =
+            TargetUpdate { place, which: which(rules)?, targets: targets(added, true)?, replaced };
         self.rules.target_updates.push(update);
         Ok(())
     }

@@ -188,7 +188,10 @@ impl Translator<'_> {
             b'0'..=b'7' => {
                 let all = &self.rest()[1..];
                 let count = all.iter().take(3).take_while(|b| matches!(b, b'0'..=b'7')).count();
-                (all[..count].iter().fold(0_u8, |n, b| n.wrapping_mul(8).wrapping_add(b - b'0')), 1 + count)
+                (
+                    all[..count].iter().fold(0_u8, |n, b| n.wrapping_mul(8).wrapping_add(b - b'0')),
+                    1 + count,
+                )
             }
             b'c' => (digits.first().ok_or("`\\c` is not complete")?.to_ascii_uppercase() ^ 0x40, 3),
             b'a' => (0x07, 2),

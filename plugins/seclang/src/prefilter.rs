@@ -48,12 +48,13 @@ impl Builder {
             Operator::Regex { pattern, .. } => literals::of_regex(pattern)?,
             Operator::Phrases { phrases, .. } => Requirement::any_of(phrases.iter()),
             Operator::Text(
-                Relation::Contains | Relation::ContainsWord | Relation::EndsWith
-                | Relation::BeginsWith | Relation::Equals,
+                Relation::Contains
+                | Relation::ContainsWord
+                | Relation::EndsWith
+                | Relation::BeginsWith
+                | Relation::Equals,
                 argument,
-            ) => {
-                Requirement::any_of([argument.constant().filter(|c| !c.is_empty())?])
-            }
+            ) => Requirement::any_of([argument.constant().filter(|c| !c.is_empty())?]),
             _ => return None,
         };
         if requirement.is_empty() {

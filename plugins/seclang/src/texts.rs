@@ -39,8 +39,12 @@ struct Derived {
 
 impl Texts {
     pub(crate) fn new() -> Self {
-        let mut texts =
-            Self { octets: Vec::with_capacity(4096), texts: Vec::with_capacity(128), derived: Vec::new(), bits: Vec::new() };
+        let mut texts = Self {
+            octets: Vec::with_capacity(4096),
+            texts: Vec::with_capacity(128),
+            derived: Vec::new(),
+            bits: Vec::new(),
+        };
         texts.add(b"");
         texts
     }

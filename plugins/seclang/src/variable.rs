@@ -157,7 +157,7 @@ impl Variable {
 
 /// Which of a collection's values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Selector {
+pub(crate) enum Selector {
     /// All of them.
     All,
     /// Those of this key, in any case. In lower case here.
@@ -168,7 +168,7 @@ pub enum Selector {
 
 /// How a target takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Its values are looked at.
     Values,
     /// `&`: the number of values is.
@@ -179,13 +179,13 @@ pub enum Mode {
 
 /// A part of a rule's list of variables.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Target {
+pub(crate) struct Target {
     /// The variable.
-    pub variable: Variable,
+    pub(crate) variable: Variable,
     /// Which of its values.
-    pub selector: Selector,
+    pub(crate) selector: Selector,
     /// How it takes part.
-    pub mode: Mode,
+    pub(crate) mode: Mode,
 }
 
 /// Parses `ARGS|!ARGS:a|&TX:b|REQUEST_COOKIES:/^x/`. In lists of exclusions a
@@ -266,11 +266,32 @@ fn selector(
 
 fn unknown(name: &str) -> String {
     let known_elsewhere = [
-        "ENV", "GEO", "FULL_REQUEST", "MODSEC_BUILD", "PERF_ALL", "REMOTE_HOST", "REMOTE_USER",
-        "SCRIPT_FILENAME", "SCRIPT_BASENAME", "SDBM_DELETE_ERROR", "SESSIONID", "USERID",
-        "STREAM_INPUT_BODY", "STREAM_OUTPUT_BODY", "USERAGENT_IP", "WEBAPPID", "FILES_TMPNAMES",
-        "WEBSERVER_ERROR_LOG", "TIME", "TIME_DAY", "TIME_HOUR", "TIME_MIN", "TIME_MON",
-        "TIME_SEC", "TIME_WDAY", "TIME_YEAR",
+        "ENV",
+        "GEO",
+        "FULL_REQUEST",
+        "MODSEC_BUILD",
+        "PERF_ALL",
+        "REMOTE_HOST",
+        "REMOTE_USER",
+        "SCRIPT_FILENAME",
+        "SCRIPT_BASENAME",
+        "SDBM_DELETE_ERROR",
+        "SESSIONID",
+        "USERID",
+        "STREAM_INPUT_BODY",
+        "STREAM_OUTPUT_BODY",
+        "USERAGENT_IP",
+        "WEBAPPID",
+        "FILES_TMPNAMES",
+        "WEBSERVER_ERROR_LOG",
+        "TIME",
+        "TIME_DAY",
+        "TIME_HOUR",
+        "TIME_MIN",
+        "TIME_MON",
+        "TIME_SEC",
+        "TIME_WDAY",
+        "TIME_YEAR",
     ];
     if known_elsewhere.iter().any(|known| known.eq_ignore_ascii_case(name)) {
         format!("the variable `{name}` is not supported")

@@ -3,22 +3,36 @@
 //! A parser of our own, because rules look at what was written: a number keeps
 //! its digits, a name that stands twice is seen twice, and depth costs no stack.
 
-/// Hands over the path and the text of each value that is no object or array.
-/// Paths begin with `json`; an array's elements are `array_0` and so on.
+/// The path of the document itself.
+const ROOT: &[u8] = b"json";
+
+/// What a document is made of.
+pub(crate) enum Item<'a> {
+    /// An object or array that has a name, by its path.
+    Name(&'a [u8]),
+    /// Any other value: its path and its text.
+    Value(&'a [u8], &'a [u8]),
+}
+
+/// Hands over what there is, in order. Paths begin with `json`; an array's
+/// elements are `array_0` and so on.
 ///
 /// # Errors
 /// What is wrong with the document.
 pub(crate) fn parse(
     text: &[u8],
     depth: usize,
-    mut value: impl FnMut(&[u8], &[u8]),
+    mut item: impl FnMut(Item<'_>),
 ) -> Result<(), &'static str> {
     let mut reader = Reader { text, at: 0 };
-    let mut path = b"json".to_vec();
+    let mut path = ROOT.to_vec();
     let mut open: Vec<Open> = Vec::new();
     loop {
         reader.space();
         // A value stands here.
+        if matches!(reader.peek(), Some(b'{' | b'[')) && path.len() > ROOT.len() {
+            item(Item::Name(&path));
+        }
         match reader.peek() {
             Some(b'{') => {
                 reader.at += 1;
@@ -46,16 +60,20 @@ pub(crate) fn parse(
             }
             Some(b'"') => {
                 let text = reader.string()?;
-                value(&path, &text);
+                item(Item::Value(&path, &text));
             }
-            Some(_) => value(&path, reader.scalar()?),
+            Some(_) => item(Item::Value(&path, reader.scalar()?)),
             None => return Err("the document ends early"),
         }
         // A value is over.
         loop {
             reader.space();
             let Some(inside) = open.last_mut() else {
-                return if reader.at == text.len() { Ok(()) } else { Err("something follows the document") };
+                return if reader.at == text.len() {
+                    Ok(())
+                } else {
+                    Err("something follows the document")
+                };
             };
             path.truncate(inside.length);
             match (reader.next(), &mut inside.index) {
@@ -129,7 +147,9 @@ impl<'a> Reader<'a> {
 
     fn scalar(&mut self) -> Result<&'a [u8], &'static str> {
         let rest = &self.text[self.at..];
-        let end = rest.iter().position(|b| matches!(b, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n'));
+        let end = rest
+            .iter()
+            .position(|b| matches!(b, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n'));
         let text = &rest[..end.unwrap_or(rest.len())];
         self.at += text.len();
         let number = || text.iter().all(|b| b.is_ascii_digit() || b"+-.eE".contains(b));
@@ -190,7 +210,8 @@ impl<'a> Reader<'a> {
     fn four(&mut self) -> Result<u32, &'static str> {
         let digits = self.text.get(self.at..self.at + 4).ok_or("an escape ends early")?;
         self.at += 4;
-        let text = std::str::from_utf8(digits).ok().filter(|t| t.bytes().all(|b| b.is_ascii_hexdigit()));
+        let text =
+            std::str::from_utf8(digits).ok().filter(|t| t.bytes().all(|b| b.is_ascii_hexdigit()));
         text.and_then(|t| u32::from_str_radix(t, 16).ok()).ok_or("an escape is not hexadecimal")
     }
 }
@@ -200,7 +221,10 @@ mod tests {
     fn values(text: &str) -> Result<Vec<(String, String)>, &'static str> {
         let mut found = Vec::new();
         let string = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-        super::parse(text.as_bytes(), 8, |path, value| found.push((string(path), string(value))))?;
+        super::parse(text.as_bytes(), 8, |item| match item {
+            super::Item::Value(path, value) => found.push((string(path), string(value))),
+            super::Item::Name(path) => found.push((string(path), "".to_owned())),
+        })?;
         Ok(found)
     }
 
@@ -211,7 +235,9 @@ mod tests {
         assert_eq!(
             found,
             [
+                ("json.a", ""),
                 ("json.a.array_0", "1e309"),
+                ("json.a.array_1", ""),
                 ("json.a.array_1.b", "xA\n"),
                 ("json.c", ""),
                 ("json.a", "true")
@@ -223,7 +249,9 @@ mod tests {
     #[test]
     fn what_is_no_json_is_an_error() {
         let deep = "[".repeat(9);
-        for text in ["", "{", "[1,", "{\"a\"}", "[1}", "1 2", "{a:1}", "\"\\q\"", "\"a", "[,]", "x", &deep] {
+        for text in
+            ["", "{", "[1,", "{\"a\"}", "[1}", "1 2", "{a:1}", "\"\\q\"", "\"a", "[,]", "x", &deep]
+        {
             assert!(values(text).is_err(), "{text}");
         }
     }

@@ -360,6 +360,8 @@ mod tests {
         assert!(odd(TYPE, &part.replace("form-data; name=\"a\"", "form-data;\r\n name=\"a\"")));
         assert!(read(TYPE, &part.replace("--b--\r\n", "")).error.is_some());
         assert!(read("multipart/form-data", part).error.is_some());
-        assert!(read(TYPE, &part.replace("\r\nx\r\n", "\r\nx\r\n--bc\r\n")).oddities.unmatched_boundary);
+        assert!(
+            read(TYPE, &part.replace("\r\nx\r\n", "\r\nx\r\n--bc\r\n")).oddities.unmatched_boundary
+        );
     }
 }

@@ -54,16 +54,25 @@ pub(super) fn compile(
 
 /// The rules after `SecRuleUpdate…` and `SecRuleRemove…`.
 fn adjusted(rules: &Rules) -> Result<Vec<rules::Rule>, LoadError> {
-    let mut written: Vec<rules::Rule> = rules.items.iter().filter_map(|item| match item {
-        Item::Rule(rule) => Some(rule.clone()),
-        Item::Marker(_) => None,
-    }).collect();
+    let mut written: Vec<rules::Rule> = rules
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Rule(rule) => Some(rule.clone()),
+            Item::Marker(_) => None,
+        })
+        .collect();
     for update in &rules.target_updates {
         let meant = Meant::of(&update.which, &update.place)?;
         for rule in written.iter_mut() {
             if meant.means(&Facts::of(rule)?) {
                 let targets = &mut rule.links[0].targets;
-                targets.retain(|t| !update.replaced.iter().any(|r| r.variable == t.variable && r.selector == t.selector));
+                targets.retain(|t| {
+                    !update
+                        .replaced
+                        .iter()
+                        .any(|r| r.variable == t.variable && r.selector == t.selector)
+                });
                 targets.extend(update.targets.iter().cloned());
             }
         }
@@ -248,7 +257,12 @@ impl Compiler<'_> {
         Ok(rule)
     }
 
-    fn link(&mut self, link: &rules::Link, defaults: &[Action], domain: usize) -> Result<Link, String> {
+    fn link(
+        &mut self,
+        link: &rules::Link,
+        defaults: &[Action],
+        domain: usize,
+    ) -> Result<Link, String> {
         let mut pipeline = Vec::new();
         let (mut capture, mut every_stage) = (false, false);
         let (mut changes, mut effects) = (Vec::new(), Vec::new());
@@ -265,9 +279,6 @@ impl Compiler<'_> {
                         key: key.clone(),
                         change: change.clone(),
                     });
-                }
-                Action::ExpireVariable { collection, key, seconds } => {
-                    effects.push(Effect::Expire(*collection, key.clone(), *seconds));
                 }
                 Action::Collect { collection, key } => {
                     effects.push(Effect::Collect(*collection, key.clone()));
@@ -293,7 +304,12 @@ impl Compiler<'_> {
         Ok(Link { test, changes, effects })
     }
 
-    fn quick(&mut self, link: &rules::Link, operator: &Operator, pipeline: &[Transform]) -> Option<Quick> {
+    fn quick(
+        &mut self,
+        link: &rules::Link,
+        operator: &Operator,
+        pipeline: &[Transform],
+    ) -> Option<Quick> {
         let ([target], Operator::Number(order, right)) = (&*link.targets, operator) else {
             return None;
         };
@@ -303,7 +319,9 @@ impl Compiler<'_> {
         }
         let right = match right.0.as_slice() {
             [Piece::Text(text)] => Right::Number(crate::operator::number(text)),
-            [Piece::Value(Variable::Tx, variable::Selector::Key(key))] => Right::Slot(self.slot(key)),
+            [Piece::Value(Variable::Tx, variable::Selector::Key(key))] => {
+                Right::Slot(self.slot(key))
+            }
             _ => return None,
         };
         Some(Quick { slot: self.slot(key), order: *order, right })
@@ -318,10 +336,8 @@ impl Compiler<'_> {
             Control::ResponseBodyAccess(on) => Effect::ResponseBodyAccess(*on),
             Control::RemoveRules(which) => Effect::Remove(self.meant(which, place)?),
             Control::RemoveTarget(which, target) => {
-                let target = Target {
-                    variable: target.variable,
-                    selector: except(&target.selector)?,
-                };
+                let target =
+                    Target { variable: target.variable, selector: except(&target.selector)? };
                 Effect::RemoveTarget(self.meant(which, place)?, target)
             }
             Control::Audit => return Err("nothing is done about the audit log".to_owned()),
@@ -341,8 +357,12 @@ impl Compiler<'_> {
         if let Some(number) = self.set_numbers.get(targets) {
             return Ok(*number);
         }
-        let mut set =
-            TargetSet { values: Vec::new(), counts: Vec::new(), except: Vec::new(), volatile: false };
+        let mut set = TargetSet {
+            values: Vec::new(),
+            counts: Vec::new(),
+            except: Vec::new(),
+            volatile: false,
+        };
         for target in targets {
             let selector = match &target.selector {
                 variable::Selector::Key(key) if target.variable == Variable::Tx => {

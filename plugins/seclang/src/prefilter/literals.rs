@@ -167,7 +167,10 @@ fn alternation(parts: &[Hir]) -> Shape {
     let shapes: Vec<_> = parts.iter().map(shape).collect();
     let count: usize = shapes.iter().filter_map(|s| s.exact.as_ref()).map(Texts::len).sum();
     if count <= MOST_EXACT && shapes.iter().all(|s| s.exact.is_some()) {
-        return Shape { exact: Some(shapes.into_iter().filter_map(|s| s.exact).flatten().collect()), inner: None };
+        return Shape {
+            exact: Some(shapes.into_iter().filter_map(|s| s.exact).flatten().collect()),
+            inner: None,
+        };
     }
     let inner: Option<Vec<Texts>> = shapes.into_iter().map(Shape::required).collect();
     let inner = inner.map(|sets| sets.into_iter().flatten().collect::<Texts>());

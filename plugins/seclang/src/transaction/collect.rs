@@ -89,7 +89,11 @@ impl Transaction<'_> {
                 entries.extend(self.matched.iter().map(|m| Entry { variable, ..*m }));
             }
             Variable::MatchedVarName | Variable::MatchedVarsNames => {
-                let skipped = if variable == Variable::MatchedVarName { self.matched.len().saturating_sub(1) } else { 0 };
+                let skipped = if variable == Variable::MatchedVarName {
+                    self.matched.len().saturating_sub(1)
+                } else {
+                    0
+                };
                 for matched in self.matched.clone().into_iter().skip(skipped) {
                     let name = self.name(&matched);
                     let text = self.texts.add(&name);
@@ -106,7 +110,9 @@ impl Transaction<'_> {
                 }
             }
             _ if variable.is_kept() => {
-                for (_, name, value) in self.kept.iter().filter(|(v, name, _)| *v == variable && target.selects(name)) {
+                for (_, name, value) in
+                    self.kept.iter().filter(|(v, name, _)| *v == variable && target.selects(name))
+                {
                     let (key, text) = (self.texts.add(name), self.texts.add(value));
                     entries.push(Entry { variable, count: false, key, text });
                 }
@@ -120,7 +126,12 @@ impl Transaction<'_> {
                 let values = self.values[variable as usize].iter();
                 let all = matches!(target.selector, Selector::All);
                 let selected = values.filter(|v| all || target.selects(self.texts.get(v.key)));
-                entries.extend(selected.map(|v| Entry { variable, count: false, key: v.key, text: v.text }));
+                entries.extend(selected.map(|v| Entry {
+                    variable,
+                    count: false,
+                    key: v.key,
+                    text: v.text,
+                }));
             }
         }
         for except in set.except.iter().filter(|except| except.variable == variable) {

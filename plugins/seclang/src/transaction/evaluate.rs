@@ -178,8 +178,6 @@ impl<'e> Transaction<'e> {
             },
             Effect::RemoveTarget(rules, target) => self.removed_targets.push((rules, target)),
             Effect::Collect(collection, key) => self.open(*collection, key),
-            // What is kept lasts as long as the transaction.
-            Effect::Expire(..) => {}
         }
     }
 

@@ -26,7 +26,9 @@ impl Transaction<'_> {
         match (variable, selector) {
             (Variable::Tx, Selector::Key(key)) => {
                 match self.tx.slot(key).and_then(|slot| self.tx.get(slot)) {
-                    Some(Kept::Number(number)) => out.extend_from_slice(number.to_string().as_bytes()),
+                    Some(Kept::Number(number)) => {
+                        out.extend_from_slice(number.to_string().as_bytes())
+                    }
                     Some(Kept::Text(text)) => out.extend_from_slice(self.texts.get(text)),
                     None => {}
                 }
@@ -71,7 +73,7 @@ impl Transaction<'_> {
                 self.highest_severity.map_or(255, |s| s as u16).to_string().into_bytes()
             }
             Variable::ReqbodyProcessor => {
-                self.processor.map_or("", crate::action::Processor::name).as_bytes().to_vec()
+                self.processor.map_or("", action::Processor::name).as_bytes().to_vec()
             }
             _ => Vec::new(),
         }
@@ -85,7 +87,9 @@ impl Transaction<'_> {
             b"id" => id.to_string().into_bytes(),
             b"msg" => rule.message.as_ref().map(|m| self.expand(m)).unwrap_or_default(),
             b"logdata" => rule.log_data.as_ref().map(|m| self.expand(m)).unwrap_or_default(),
-            b"severity" => rule.severity.map(|s| (s as u8).to_string().into_bytes()).unwrap_or_default(),
+            b"severity" => {
+                rule.severity.map(|s| (s as u8).to_string().into_bytes()).unwrap_or_default()
+            }
             _ => Vec::new(),
         }
     }
@@ -98,7 +102,9 @@ impl Transaction<'_> {
         }
         name.extend_from_slice(entry.variable.name().as_bytes());
         let key = self.texts.get(entry.key);
-        if !key.is_empty() || entry.variable.kind() == Kind::Collection && entry.key != TextId::EMPTY {
+        if !key.is_empty()
+            || entry.variable.kind() == Kind::Collection && entry.key != TextId::EMPTY
+        {
             name.push(b':');
             name.extend_from_slice(key);
         }

@@ -21,6 +21,8 @@ impl Transaction<'_> {
     /// `HTTP/1.1`.
     pub fn request_line(&mut self, method: &str, target: &[u8], protocol: &str) {
         let mut line = method.as_bytes().to_vec();
+        // RFC 1945, section 4.1: a request without a version is one of HTTP/0.9.
+        let version = if protocol.is_empty() { "HTTP/0.9" } else { protocol };
         for part in [target, protocol.as_bytes()] {
             if !part.is_empty() {
                 line.push(b' ');
@@ -29,7 +31,7 @@ impl Transaction<'_> {
         }
         self.set(Variable::RequestLine, &line);
         self.set(Variable::RequestMethod, method.as_bytes());
-        self.set(Variable::RequestProtocol, protocol.as_bytes());
+        self.set(Variable::RequestProtocol, version.as_bytes());
         self.set(Variable::RequestUriRaw, target);
         let (path, query) = match memchr::memchr(b'?', target) {
             Some(at) => (&target[..at], &target[at + 1..]),
@@ -139,8 +141,12 @@ impl Transaction<'_> {
             Some(Processor::Multipart) => self.multipart(body),
             Some(Processor::Json) => {
                 let depth = self.engine.settings.json_depth;
-                let add = |name: &[u8], value: &[u8]| {
-                    self.argument(name, value, Variable::ArgsPost, Variable::ArgsPostNames);
+                let add = |item: json::Item<'_>| match item {
+                    json::Item::Value(name, value) => {
+                        self.argument(name, value, Variable::ArgsPost, Variable::ArgsPostNames);
+                    }
+                    // A name is a name, whatever it is the name of.
+                    json::Item::Name(name) => self.argument_name(name, Variable::ArgsPostNames),
                 };
                 json::parse(body, depth, add).map_err(|e| format!("JSON: {e}"))
             }
@@ -162,7 +168,9 @@ impl Transaction<'_> {
     /// Names and values of a query or a form. Answers whether an escape was broken.
     fn arguments(&mut self, text: &[u8], variable: Variable, names: Variable) -> bool {
         let separator = self.engine.settings.separator;
-        urlencoded::parse(text, separator, |name, value| self.argument(name, value, variable, names))
+        urlencoded::parse(text, separator, |name, value| {
+            self.argument(name, value, variable, names)
+        })
     }
 
     fn argument(&mut self, name: &[u8], value: &[u8], variable: Variable, names: Variable) {
@@ -177,6 +185,17 @@ impl Transaction<'_> {
         for variable in [Variable::Args, variable] {
             self.add(variable, key, text);
         }
+        for names in [Variable::ArgsNames, names] {
+            self.add(names, key, key);
+        }
+    }
+
+    fn argument_name(&mut self, name: &[u8], names: Variable) {
+        self.arguments += 1;
+        if self.arguments > self.engine.settings.arguments {
+            return;
+        }
+        let key = self.texts.add(name);
         for names in [Variable::ArgsNames, names] {
             self.add(names, key, key);
         }
@@ -203,7 +222,8 @@ impl Transaction<'_> {
         let types = &self.values[Variable::RequestHeaders as usize];
         let is = |key: TextId| self.texts.get(key).eq_ignore_ascii_case(b"content-type");
         let content_type = types.iter().find(|value| is(value.key)).map(|value| value.text);
-        let content_type = content_type.map(|text| self.texts.get(text).to_vec()).unwrap_or_default();
+        let content_type =
+            content_type.map(|text| self.texts.get(text).to_vec()).unwrap_or_default();
         let found = multipart::parse(&content_type, body, self.engine.settings.upload_files);
         let odd = found.oddities;
         for (variable, flag) in [

@@ -81,7 +81,9 @@ pub(super) fn sql_hex(input: &[u8]) -> Option<Vec<u8>> {
         if let [b'0', b'x' | b'X', digits @ ..] = rest {
             let count = digits.iter().take_while(|b| b.is_ascii_hexdigit()).count() / 2 * 2;
             if count > 0 {
-                out.extend(digits[..count].chunks(2).filter_map(|c| hex_digits(c, 2)).map(|c| c as u8));
+                out.extend(
+                    digits[..count].chunks(2).filter_map(|c| hex_digits(c, 2)).map(|c| c as u8),
+                );
                 at += 2 + count;
                 continue;
             }
@@ -191,7 +193,8 @@ pub(super) fn escape_sequences(input: &[u8]) -> Option<Vec<u8>> {
                 (hex_digits(digits, 2).unwrap_or(0) as u8, 4)
             }
             [b'\\', b'0'..=b'7', ..] => {
-                let count = rest[1..].iter().take(3).take_while(|b| matches!(b, b'0'..=b'7')).count();
+                let count =
+                    rest[1..].iter().take(3).take_while(|b| matches!(b, b'0'..=b'7')).count();
                 let fold = |n: u32, b: &u8| n << 3 | u32::from(b - b'0');
                 (rest[1..=count].iter().fold(0, fold) as u8, 1 + count)
             }

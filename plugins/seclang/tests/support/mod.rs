@@ -89,9 +89,5 @@ pub(crate) fn engine(data: &Path, before: &str) -> Result<Engine, LoadError> {
         own: BTreeMap::from([("main.conf", main)]),
     };
     let rules = Rules::load(&files, "main.conf")?;
-    Engine::compile(&rules, detectors(), &Lazy)
-}
-
-fn detectors() -> Detectors {
-    Detectors::none()
+    Engine::compile(&rules, Detectors::libinjection(), &Lazy)
 }

@@ -20,10 +20,11 @@ impl Outcome {
     /// Lines as an error log of ModSecurity has them, as far as tests look at it.
     pub(crate) fn log(&self) -> String {
         let line = |m: &Match| {
-            format!(
-                "Match against \"{}\" [id \"{}\"] [msg \"{}\"] [data \"{}\"]\n",
+            let line = format!(
+                "Match against \"{}\" [id \"{}\"] [msg \"{}\"] [data \"{}\"]",
                 m.variable, m.rule, m.message, m.data
-            )
+            );
+            line.replace('\r', "\\x0d").replace('\n', "\\x0a") + "\n"
         };
         self.matches.iter().map(line).collect()
     }
@@ -48,6 +49,10 @@ pub(crate) fn play(engine: &Engine, request: &Request) -> Outcome {
 }
 
 fn exchange(transaction: &mut Transaction<'_>, request: &Request) -> Option<Interruption> {
+    // What no server reads as a request never comes to rules.
+    if request.headers.iter().any(|(_, value)| value.contains(&b'\r')) {
+        return None;
+    }
     transaction.connection("192.0.2.7", 40_000, "192.0.2.1", 80);
     transaction.request_line(&request.method, &request.target, &request.protocol);
     for (name, value) in &request.headers {
@@ -56,7 +61,11 @@ fn exchange(transaction: &mut Transaction<'_>, request: &Request) -> Option<Inte
     if let Some(interruption) = transaction.request_headers() {
         return Some(interruption);
     }
-    if let Some(interruption) = transaction.request_body(&request.body) {
+    // A request of HTTP/1 that announces no body has none.
+    let announced = ["content-length", "transfer-encoding"].map(|name| request.header(name));
+    let has_body = request.protocol.starts_with("HTTP/2") || announced.iter().any(Option::is_some);
+    let body = if has_body { &*request.body } else { &[] };
+    if let Some(interruption) = transaction.request_body(body) {
         return Some(interruption);
     }
     let response = answer(request);
@@ -86,7 +95,8 @@ fn answer(request: &Request) -> Response {
             response.body = body.as_bytes().to_vec();
         }
         if let Some(body) = spec["encodedBody"].as_str() {
-            response.body = seclang::Transform::Base64Decode.apply(body.as_bytes()).unwrap_or_default();
+            response.body =
+                seclang::Transform::Base64Decode.apply(body.as_bytes()).unwrap_or_default();
         }
     }
     if !response.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {

@@ -111,9 +111,10 @@ fn request(input: &Yaml) -> Request {
             if request.header("content-type").is_none() {
                 request.set("Content-Type", "application/x-www-form-urlencoded");
             }
-            if request.header("content-length").is_none() {
-                request.set("Content-Length", &request.body.len().to_string());
-            }
+        }
+        let body = !request.body.is_empty() || matches!(&*request.method, "POST" | "PUT" | "PATCH");
+        if body && request.header("content-length").is_none() {
+            request.set("Content-Length", &request.body.len().to_string());
         }
         if request.header("connection").is_none() {
             request.set("Connection", "close");
