@@ -22,6 +22,8 @@ pub struct Engine {
     pub(crate) phases: [Vec<Rule>; 5],
     pub(crate) sets: Vec<TargetSet>,
     pub(crate) pipelines: Vec<Vec<Transform>>,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) parts: Vec<Part>,
     pub(crate) groups: Vec<Group>,
     /// By domain: the request's phases, and those of the response.
     pub(crate) prefilters: [Prefilter; 2],
@@ -110,6 +112,8 @@ pub(crate) struct Test {
 /// A comparison of a number in `TX` that needs no text.
 pub(crate) struct Quick {
     pub(crate) slot: u32,
+    /// `&`: it is the number of values, none or one.
+    pub(crate) count: bool,
     pub(crate) order: Order,
     pub(crate) right: Right,
 }
@@ -119,18 +123,35 @@ pub(crate) enum Right {
     Slot(u32),
 }
 
-/// Values of some targets after some transformations.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// Values of some targets after some transformations: several parts.
+#[derive(PartialEq, Eq)]
 pub(crate) struct Group {
     pub(crate) set: usize,
+    pub(crate) parts: Vec<usize>,
+    /// Whether rules can change what it selects.
+    pub(crate) volatile: bool,
+}
+
+/// The values of one target after some transformations, which groups share.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) target: usize,
     pub(crate) pipeline: usize,
+    /// Values are looked at before and after each transformation.
     pub(crate) every_stage: bool,
 }
 
 pub(crate) struct Change {
     pub(crate) collection: Variable,
-    pub(crate) key: Macro,
+    pub(crate) key: Key,
     pub(crate) change: action::Change,
+}
+
+/// The name of what is changed.
+pub(crate) enum Key {
+    /// In `TX`.
+    Slot(u32),
+    Text(Macro),
 }
 
 pub(crate) enum Effect {
@@ -146,8 +167,9 @@ pub(crate) enum Effect {
 
 /// The variables of a rule.
 pub(crate) struct TargetSet {
-    pub(crate) values: Vec<Target>,
-    pub(crate) counts: Vec<Target>,
+    /// By their numbers.
+    pub(crate) values: Vec<usize>,
+    pub(crate) counts: Vec<usize>,
     pub(crate) except: Vec<Target>,
     /// Whether rules can change what it selects.
     pub(crate) volatile: bool,

@@ -14,6 +14,8 @@ pub(crate) enum Piece {
     Text(Vec<u8>),
     /// The first value of a variable.
     Value(Variable, Selector),
+    /// A value of `TX`, by its slot in an engine.
+    Slot(u32),
 }
 
 impl Macro {

@@ -25,14 +25,10 @@ pub(crate) struct Prefilter {
     wanted: Vec<Vec<u32>>,
     /// Patterns that want no literal.
     always: Vec<u64>,
-    patterns: Vec<Rest>,
-}
-
-/// What a pattern wants beyond literals.
-#[derive(Default)]
-struct Rest {
-    length: usize,
-    sets: Vec<Octets>,
+    /// Sets of octets, and the patterns that want one of each.
+    sets: Vec<(Octets, Vec<u64>)>,
+    /// Lengths, ascending, and the patterns that want at least so much.
+    lengths: Vec<(usize, Vec<u64>)>,
 }
 
 /// Collects patterns.
@@ -66,7 +62,8 @@ impl Builder {
 
     pub(crate) fn build(self) -> Result<Prefilter, String> {
         let mut built = Prefilter::default();
-        built.always = vec![0; self.requirements.len().div_ceil(64)];
+        let words = self.requirements.len().div_ceil(64);
+        built.always = vec![0; words];
         let mut numbers: HashMap<Vec<u8>, usize> = HashMap::new();
         let mut texts = Vec::new();
         for (pattern, requirement) in (0_u32..).zip(self.requirements) {
@@ -83,8 +80,14 @@ impl Builder {
                     }
                 }
             }
-            built.patterns.push(Rest { length: requirement.length, sets: requirement.sets });
+            for wanted in requirement.sets {
+                set(of(&mut built.sets, wanted, words), pattern);
+            }
+            if requirement.length > 0 {
+                set(of(&mut built.lengths, requirement.length, words), pattern);
+            }
         }
+        built.lengths.sort_by_key(|(length, _)| *length);
         if !texts.is_empty() {
             let automaton = AhoCorasick::builder()
                 .ascii_case_insensitive(true)
@@ -116,19 +119,26 @@ impl Prefilter {
                 }
             }
         }
+        let without = |bits: &mut [u64], patterns: &[u64]| {
+            bits.iter_mut().zip(patterns).for_each(|(bits, patterns)| *bits &= !patterns);
+        };
+        for (_, patterns) in self.lengths.iter().rev().take_while(|(l, _)| *l > text.len()) {
+            without(bits, patterns);
+        }
         let octets = octets(text);
-        for word in 0..bits.len() {
-            let mut left = bits[word];
-            while left != 0 {
-                let bit = left.trailing_zeros();
-                left &= left - 1;
-                let rest = &self.patterns[word * 64 + bit as usize];
-                if text.len() < rest.length || !rest.sets.iter().all(|s| meet(s, &octets)) {
-                    bits[word] &= !(1 << bit);
-                }
-            }
+        for (_, patterns) in self.sets.iter().filter(|(wanted, _)| !meet(wanted, &octets)) {
+            without(bits, patterns);
         }
     }
+}
+
+/// The patterns that go with a key.
+fn of<K: PartialEq>(list: &mut Vec<(K, Vec<u64>)>, key: K, words: usize) -> &mut [u64] {
+    let at = list.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+        list.push((key, vec![0; words]));
+        list.len() - 1
+    });
+    &mut list[at].1
 }
 
 fn set(bits: &mut [u64], number: u32) {

@@ -25,6 +25,8 @@ pub(crate) struct Texts {
 struct Text {
     start: u32,
     end: u32,
+    /// Transformations that change nothing, by their numbers.
+    unchanged: u64,
     /// The first of its derived texts, plus 1.
     derived: u32,
     /// Where its bits are, by domain, plus 1.
@@ -62,7 +64,7 @@ impl Texts {
         // Texts of more than 4 GiB cannot come about: bodies are limited, and so
         // is what is made of them.
         let (start, end) = (start as u32, self.octets.len() as u32);
-        self.texts.push(Text { start, end, derived: 0, scanned: [0; 2] });
+        self.texts.push(Text { start, end, unchanged: 0, derived: 0, scanned: [0; 2] });
         TextId(self.texts.len() as u32 - 1)
     }
 
@@ -73,7 +75,11 @@ impl Texts {
 
     /// The transformed text.
     pub(crate) fn transformed(&mut self, id: TextId, transform: Transform) -> TextId {
-        let mut at = self.texts[id.0 as usize].derived;
+        let text = &self.texts[id.0 as usize];
+        if text.unchanged >> (transform as u8) & 1 == 1 {
+            return id;
+        }
+        let mut at = text.derived;
         while at != 0 {
             let derived = &self.derived[at as usize - 1];
             if derived.transform == transform {
@@ -83,7 +89,10 @@ impl Texts {
         }
         let text = match transform.apply(self.get(id)) {
             Some(octets) => self.add(&octets),
-            None => id,
+            None => {
+                self.texts[id.0 as usize].unchanged |= 1 << (transform as u8);
+                return id;
+            }
         };
         let next = self.texts[id.0 as usize].derived;
         self.derived.push(Derived { transform, text, next });

@@ -76,6 +76,7 @@ pub struct Transaction<'e> {
     tx: Store<'e>,
     /// Collections that `initcol` opened, and what is in them.
     kept: Vec<(Variable, Vec<u8>, Vec<u8>)>,
+    parts: Vec<Option<Rc<Part>>>,
     groups: Vec<Option<Rc<Values>>>,
     /// What the rule under evaluation matched.
     matched: Vec<Entry>,
@@ -116,6 +117,13 @@ struct Entry {
 
 /// The values of a group.
 struct Values {
+    parts: Vec<Rc<Part>>,
+    /// Patterns that may match one of them.
+    possible: Vec<u64>,
+}
+
+/// The values of one target.
+struct Part {
     entries: Vec<Entry>,
     /// Patterns that may match one of them.
     possible: Vec<u64>,
@@ -130,6 +138,7 @@ impl<'e> Transaction<'e> {
             values: (0..Variable::COUNT).map(|_| Vec::new()).collect(),
             tx: Store::new(engine),
             kept: Vec::new(),
+            parts: (0..engine.parts.len()).map(|_| None).collect(),
             groups: (0..engine.groups.len()).map(|_| None).collect(),
             matched: Vec::new(),
             arguments: 0,

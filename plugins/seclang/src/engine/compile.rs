@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use super::{
-    Bits, Change, Effect, End, Engine, Group, Link, Quick, Right, Rule, Selector, Target,
-    TargetSet, Test,
+    Bits, Change, Effect, End, Engine, Group, Key, Link, Part, Quick, Right, Rule, Selector,
+    Target, TargetSet, Test,
 };
 use crate::Detectors;
-use crate::action::{Action, Control, Disruption, Severity, Which};
+use crate::action::{self, Action, Control, Disruption, Severity, Which};
 use crate::error::{LoadError, Place};
 use crate::macros::{Macro, Piece};
 use crate::operator::Operator;
@@ -30,7 +30,10 @@ pub(super) fn compile(
         prefilters: Default::default(),
         sets: Vec::new(),
         set_numbers: HashMap::new(),
+        targets: Vec::new(),
+        target_numbers: HashMap::new(),
         pipelines: Vec::new(),
+        parts: Vec::new(),
         groups: Vec::new(),
         slots: HashMap::new(),
         names: Vec::new(),
@@ -43,13 +46,26 @@ pub(super) fn compile(
         phases[usize::from(rule.phase) - 1].push(compiler.rule(index, rule)?);
     }
     resolve_skips(rules, &written, &mut phases)?;
-    let Compiler { prefilters, sets, pipelines, groups, slots, names, .. } = compiler;
+    let Compiler { prefilters, sets, targets, pipelines, parts, groups, slots, names, .. } =
+        compiler;
     let origin = Place { file: "rules".into(), line: 1 };
     let [requests, responses] = prefilters.map(Builder::build);
     let built = |built: Result<_, String>| built.map_err(|m| LoadError::new(&origin, m));
     let prefilters = [built(requests)?, built(responses)?];
     let settings = rules.settings.clone();
-    Ok(Engine { settings, phases, sets, pipelines, groups, prefilters, slots, names, detectors })
+    Ok(Engine {
+        settings,
+        phases,
+        sets,
+        targets,
+        pipelines,
+        parts,
+        groups,
+        prefilters,
+        slots,
+        names,
+        detectors,
+    })
 }
 
 /// The rules after `SecRuleUpdate…` and `SecRuleRemove…`.
@@ -118,7 +134,7 @@ impl Facts {
 fn written(text: &Macro) -> Vec<u8> {
     let piece = |piece: &Piece| match piece {
         Piece::Text(text) => text.clone(),
-        Piece::Value(..) => Vec::new(),
+        Piece::Value(..) | Piece::Slot(_) => Vec::new(),
     };
     text.0.iter().flat_map(piece).collect()
 }
@@ -197,7 +213,10 @@ struct Compiler<'a> {
     prefilters: [Builder; 2],
     sets: Vec<TargetSet>,
     set_numbers: HashMap<Vec<variable::Target>, usize>,
+    targets: Vec<Target>,
+    target_numbers: HashMap<(Variable, variable::Selector), usize>,
     pipelines: Vec<Vec<Transform>>,
+    parts: Vec<Part>,
     groups: Vec<Group>,
     slots: HashMap<Vec<u8>, u32>,
     names: Vec<Vec<u8>>,
@@ -246,10 +265,13 @@ impl Compiler<'_> {
             Disruption::Pass | Disruption::Block => End::Nothing,
             Disruption::Deny => End::Deny,
             Disruption::Drop => End::Drop,
-            Disruption::Redirect(to) => End::Redirect(to.clone()),
+            Disruption::Redirect(to) => End::Redirect(self.resolved(to)),
             Disruption::Allow(scope) => End::Allow(*scope),
         };
         let domain = usize::from(written.phase > 2);
+        rule.message = rule.message.map(|text| self.resolved(&text));
+        rule.log_data = rule.log_data.map(|text| self.resolved(&text));
+        rule.tags = rule.tags.iter().map(|text| self.resolved(text)).collect();
         for link in &written.links {
             let compiled = self.link(link, &written.defaults, domain);
             rule.links.push(compiled.map_err(|m| LoadError::new(&link.place, m))?);
@@ -273,15 +295,10 @@ impl Compiler<'_> {
                 Action::Capture => capture = true,
                 Action::MultiMatch => every_stage = true,
                 Action::SetVariable { collection, key, change } => {
-                    self.name(*collection, key);
-                    changes.push(Change {
-                        collection: *collection,
-                        key: key.clone(),
-                        change: change.clone(),
-                    });
+                    changes.push(self.change(*collection, key, change));
                 }
                 Action::Collect { collection, key } => {
-                    effects.push(Effect::Collect(*collection, key.clone()));
+                    effects.push(Effect::Collect(*collection, self.resolved(key)));
                 }
                 Action::Control(control) if !super::is_about_log(control) => {
                     effects.push(self.control(control, &link.place)?);
@@ -292,12 +309,15 @@ impl Compiler<'_> {
         let test = match &link.operator {
             None => None,
             Some(spec) => {
-                let operator = Operator::compile(spec, self.patterns)?;
+                let mut operator = Operator::compile(spec, self.patterns)?;
+                if let Operator::Text(_, text) | Operator::Number(_, text) = &mut operator {
+                    *text = self.resolved(text);
+                }
                 let pattern = self.prefilters[domain].add(&operator);
                 let set = self.target_set(&link.targets)?;
                 let quick = self.quick(link, &operator, &pipeline);
                 let pipeline = number(&mut self.pipelines, pipeline);
-                let group = number(&mut self.groups, Group { set, pipeline, every_stage });
+                let group = self.group(set, pipeline, every_stage);
                 Some(Test { group, operator, negated: spec.negated, pattern, capture, quick })
             }
         };
@@ -314,17 +334,20 @@ impl Compiler<'_> {
             return None;
         };
         let variable::Selector::Key(key) = &target.selector else { return None };
-        if target.variable != Variable::Tx || target.mode != Mode::Values || !pipeline.is_empty() {
+        if target.variable != Variable::Tx || target.mode == Mode::Except || !pipeline.is_empty() {
             return None;
         }
         let right = match right.0.as_slice() {
             [Piece::Text(text)] => Right::Number(crate::operator::number(text)),
-            [Piece::Value(Variable::Tx, variable::Selector::Key(key))] => {
-                Right::Slot(self.slot(key))
-            }
+            [Piece::Slot(slot)] => Right::Slot(*slot),
             _ => return None,
         };
-        Some(Quick { slot: self.slot(key), order: *order, right })
+        Some(Quick {
+            slot: self.slot(key),
+            count: target.mode == Mode::Count,
+            order: *order,
+            right,
+        })
     }
 
     fn control(&self, control: &Control, place: &Place) -> Result<Effect, String> {
@@ -364,17 +387,10 @@ impl Compiler<'_> {
             volatile: false,
         };
         for target in targets {
-            let selector = match &target.selector {
-                variable::Selector::Key(key) if target.variable == Variable::Tx => {
-                    Selector::Slot(self.slot(key))
-                }
-                selector => except(selector)?,
-            };
             set.volatile |= target.variable.is_volatile();
-            let compiled = Target { variable: target.variable, selector };
             match target.mode {
-                Mode::Values => set.values.push(compiled),
-                Mode::Count => set.counts.push(compiled),
+                Mode::Values => set.values.push(self.target(target)?),
+                Mode::Count => set.counts.push(self.target(target)?),
                 Mode::Except => {
                     let selector = except(&target.selector)?;
                     set.except.push(Target { variable: target.variable, selector });
@@ -384,6 +400,31 @@ impl Compiler<'_> {
         self.sets.push(set);
         self.set_numbers.insert(targets.to_vec(), self.sets.len() - 1);
         Ok(self.sets.len() - 1)
+    }
+
+    fn target(&mut self, target: &variable::Target) -> Result<usize, String> {
+        let key = (target.variable, target.selector.clone());
+        if let Some(number) = self.target_numbers.get(&key) {
+            return Ok(*number);
+        }
+        let selector = match &target.selector {
+            variable::Selector::Key(key) if target.variable == Variable::Tx => {
+                Selector::Slot(self.slot(key))
+            }
+            selector => except(selector)?,
+        };
+        self.targets.push(Target { variable: target.variable, selector });
+        self.target_numbers.insert(key, self.targets.len() - 1);
+        Ok(self.targets.len() - 1)
+    }
+
+    fn group(&mut self, set: usize, pipeline: usize, every_stage: bool) -> usize {
+        let part = |target: &usize| {
+            number(&mut self.parts, Part { target: *target, pipeline, every_stage })
+        };
+        let TargetSet { values, volatile, .. } = &self.sets[set];
+        let group = Group { set, parts: values.iter().map(part).collect(), volatile: *volatile };
+        number(&mut self.groups, group)
     }
 
     /// The slot of a name of `TX`.
@@ -397,10 +438,29 @@ impl Compiler<'_> {
         slot
     }
 
-    fn name(&mut self, collection: Variable, key: &Macro) {
-        if let Some(key) = key.constant().filter(|_| collection == Variable::Tx) {
-            self.slot(&key.to_ascii_lowercase());
-        }
+    fn change(&mut self, collection: Variable, key: &Macro, change: &action::Change) -> Change {
+        let key = match key.constant() {
+            Some(name) if collection == Variable::Tx => {
+                Key::Slot(self.slot(&name.to_ascii_lowercase()))
+            }
+            _ => Key::Text(self.resolved(key)),
+        };
+        let change = match change {
+            action::Change::Set(text) => action::Change::Set(self.resolved(text)),
+            action::Change::Add(text) => action::Change::Add(self.resolved(text)),
+            action::Change::Subtract(text) => action::Change::Subtract(self.resolved(text)),
+            action::Change::Remove => action::Change::Remove,
+        };
+        Change { collection, key, change }
+    }
+
+    /// A text whose values of `TX` are found without their names.
+    fn resolved(&mut self, text: &Macro) -> Macro {
+        let piece = |piece: &Piece| match piece {
+            Piece::Value(Variable::Tx, variable::Selector::Key(key)) => Piece::Slot(self.slot(key)),
+            piece => piece.clone(),
+        };
+        Macro(text.0.iter().map(piece).collect())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::store::Kept;
-use super::{Entry, Transaction, Values};
+use super::{Entry, Part, Transaction, Values};
 use crate::engine::{Selector, Target, TargetSet};
 use crate::texts::TextId;
 use crate::variable::{Kind, Variable};
@@ -17,34 +17,56 @@ impl Transaction<'_> {
         let engine = self.engine;
         let wanted = &engine.groups[group];
         let set = &engine.sets[wanted.set];
-        let mut entries = Vec::new();
-        for target in &set.values {
-            self.collect(target, set, &mut entries);
-        }
+        let mut parts: Vec<_> = wanted.parts.iter().map(|part| self.part(*part, domain)).collect();
         for target in &set.counts {
-            self.count(target, set, &mut entries);
+            parts.push(self.count(&engine.targets[*target], set, domain));
         }
+        let mut possible = vec![0; engine.prefilters[domain].words()];
+        for part in &parts {
+            possible.iter_mut().zip(&part.possible).for_each(|(all, bits)| *all |= bits);
+        }
+        let values = Rc::new(Values { parts, possible });
+        if !wanted.volatile {
+            self.groups[group] = Some(Rc::clone(&values));
+        }
+        values
+    }
+
+    /// The values of a target after transformations, for all groups that want them.
+    fn part(&mut self, part: usize, domain: usize) -> Rc<Part> {
+        if let Some(values) = &self.parts[part] {
+            return Rc::clone(values);
+        }
+        let engine = self.engine;
+        let wanted = &engine.parts[part];
+        let target = &engine.targets[wanted.target];
+        let mut entries = Vec::new();
+        self.collect(target, &mut entries);
         let pipeline = &engine.pipelines[wanted.pipeline];
         if wanted.every_stage {
             entries = self.stages(&entries, pipeline);
-        } else if !pipeline.is_empty() {
+        } else {
             for entry in &mut entries {
                 for transform in pipeline {
                     entry.text = self.texts.transformed(entry.text, *transform);
                 }
             }
         }
-        let prefilter = &engine.prefilters[domain];
+        let values = self.searched(entries, domain);
+        if !target.variable.is_volatile() {
+            self.parts[part] = Some(Rc::clone(&values));
+        }
+        values
+    }
+
+    fn searched(&mut self, entries: Vec<Entry>, domain: usize) -> Rc<Part> {
+        let prefilter = &self.engine.prefilters[domain];
         let mut possible = vec![0; prefilter.words()];
         for entry in &entries {
             let bits = self.texts.scanned(entry.text, prefilter, domain);
             possible.iter_mut().zip(bits).for_each(|(all, bits)| *all |= bits);
         }
-        let values = Rc::new(Values { entries, possible });
-        if !set.volatile {
-            self.groups[group] = Some(Rc::clone(&values));
-        }
-        values
+        Rc::new(Part { entries, possible })
     }
 
     /// Each value before and after each transformation that changed it.
@@ -64,21 +86,30 @@ impl Transaction<'_> {
         all
     }
 
-    fn count(&mut self, target: &Target, set: &TargetSet, entries: &mut Vec<Entry>) {
+    fn count(&mut self, target: &Target, set: &TargetSet, domain: usize) -> Rc<Part> {
         let mut counted = Vec::new();
-        self.collect(target, set, &mut counted);
+        self.collect(target, &mut counted);
+        counted.retain(|entry| !self.is_excepted(set, entry));
         let text = self.texts.add(counted.len().to_string().as_bytes());
         let key = match &target.selector {
             Selector::Key(key) => self.texts.add(key),
             Selector::Slot(slot) => self.texts.add(&self.engine.names[*slot as usize]),
             _ => TextId::EMPTY,
         };
-        entries.push(Entry { variable: target.variable, count: true, key, text });
+        let entry = Entry { variable: target.variable, count: true, key, text };
+        self.searched(vec![entry], domain)
     }
 
-    fn collect(&mut self, target: &Target, set: &TargetSet, entries: &mut Vec<Entry>) {
+    /// Whether a rule's list leaves the value out.
+    pub(super) fn is_excepted(&self, set: &TargetSet, entry: &Entry) -> bool {
+        set.except.iter().any(|except| {
+            except.variable == entry.variable && except.selects(self.texts.get(entry.key))
+        })
+    }
+
+    fn collect(&mut self, target: &Target, entries: &mut Vec<Entry>) {
         let variable = target.variable;
-        let start = entries.len();
+
         match variable {
             Variable::Tx => self.collect_tx(&target.selector, entries),
             Variable::MatchedVar => {
@@ -133,14 +164,6 @@ impl Transaction<'_> {
                     text: v.text,
                 }));
             }
-        }
-        for except in set.except.iter().filter(|except| except.variable == variable) {
-            let mut at = 0;
-            let texts = &self.texts;
-            entries.retain(|entry| {
-                at += 1;
-                at <= start || !except.selects(texts.get(entry.key))
-            });
         }
     }
 

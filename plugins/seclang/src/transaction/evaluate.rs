@@ -3,7 +3,7 @@
 use super::store::Kept;
 use super::{Disposition, Entry, Interruption, Match, Transaction};
 use crate::action::{Mode, Scope};
-use crate::engine::{Effect, End, Link, Quick, Right, Rule, has};
+use crate::engine::{Effect, End, Link, Quick, Right, Rule, TargetSet, has};
 use crate::operator::Found;
 use crate::texts::TextId;
 use crate::variable::Variable;
@@ -16,6 +16,7 @@ const MOST_MATCHES: usize = 256;
 impl<'e> Transaction<'e> {
     /// Runs a phase, 1 to 5.
     pub(super) fn run(&mut self, phase: u8) {
+        self.parts.iter_mut().for_each(|part| *part = None);
         self.groups.iter_mut().for_each(|group| *group = None);
         let engine = self.engine;
         let number = usize::from(phase) - 1;
@@ -83,11 +84,12 @@ impl<'e> Transaction<'e> {
         let capture = test.capture && !test.negated;
         let mut found = Found::default();
         let mut any = false;
-        for entry in &values.entries {
-            if self.is_removed(rule, entry) {
+        let set = &self.engine.sets[self.engine.groups[test.group].set];
+        for entry in values.parts.iter().flat_map(|part| &part.entries) {
+            let may = test.pattern.is_none_or(|p| self.texts.may_match(entry.text, domain, p));
+            if !(may || test.negated) || self.is_left_out(rule, set, entry) {
                 continue;
             }
-            let may = test.pattern.is_none_or(|p| self.texts.may_match(entry.text, domain, p));
             let text = self.texts.get(entry.text);
             let wanted = capture.then_some(&mut found);
             let hit = may && test.operator.matches(text, &argument, &self.engine.detectors, wanted);
@@ -109,12 +111,21 @@ impl<'e> Transaction<'e> {
 
     /// The comparison; none if there is no value to compare.
     fn quick(&self, quick: &Quick) -> Option<bool> {
-        let left = self.tx.number_at(quick.slot, &self.texts)?;
+        let left = match quick.count {
+            true => i64::from(self.tx.get(quick.slot).is_some()),
+            false => self.tx.number_at(quick.slot, &self.texts)?,
+        };
         let right = match quick.right {
             Right::Number(number) => number,
             Right::Slot(slot) => self.tx.number_at(slot, &self.texts).unwrap_or(0),
         };
         Some(quick.order.holds(left, right))
+    }
+
+    /// Whether the rule, or what others said about it, leaves the value out.
+    fn is_left_out(&self, rule: &Rule, set: &TargetSet, entry: &Entry) -> bool {
+        // A number of values has been made without them.
+        !entry.count && self.is_excepted(set, entry) || self.is_removed(rule, entry)
     }
 
     fn is_removed(&self, rule: &Rule, entry: &Entry) -> bool {

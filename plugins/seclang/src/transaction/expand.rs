@@ -3,7 +3,7 @@
 use super::store::Kept;
 use super::{Entry, Transaction};
 use crate::action;
-use crate::engine::Change;
+use crate::engine::{Change, Key};
 use crate::macros::{Macro, Piece};
 use crate::operator;
 use crate::texts::TextId;
@@ -17,6 +17,7 @@ impl Transaction<'_> {
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text),
                 Piece::Value(variable, selector) => self.push_value(*variable, selector, &mut out),
+                Piece::Slot(slot) => self.push_kept(self.tx.get(*slot), &mut out),
             }
         }
         out
@@ -24,15 +25,6 @@ impl Transaction<'_> {
 
     fn push_value(&self, variable: Variable, selector: &Selector, out: &mut Vec<u8>) {
         match (variable, selector) {
-            (Variable::Tx, Selector::Key(key)) => {
-                match self.tx.slot(key).and_then(|slot| self.tx.get(slot)) {
-                    Some(Kept::Number(number)) => {
-                        out.extend_from_slice(number.to_string().as_bytes())
-                    }
-                    Some(Kept::Text(text)) => out.extend_from_slice(self.texts.get(text)),
-                    None => {}
-                }
-            }
             (Variable::MatchedVar, _) => {
                 let last = self.matched.last().map(|entry| self.texts.get(entry.text));
                 out.extend_from_slice(last.unwrap_or_default());
@@ -63,6 +55,14 @@ impl Transaction<'_> {
                 };
                 out.extend_from_slice(found.map_or(&[][..], |text| self.texts.get(text)));
             }
+        }
+    }
+
+    fn push_kept(&self, kept: Option<Kept>, out: &mut Vec<u8>) {
+        match kept {
+            Some(Kept::Number(number)) => out.extend_from_slice(number.to_string().as_bytes()),
+            Some(Kept::Text(text)) => out.extend_from_slice(self.texts.get(text)),
+            None => {}
         }
     }
 
@@ -113,9 +113,13 @@ impl Transaction<'_> {
 
     /// Does what a `setvar` says.
     pub(super) fn change(&mut self, change: &Change) {
-        let key = match change.key.constant() {
-            Some(key) => key.to_ascii_lowercase(),
-            None => self.expand(&change.key).to_ascii_lowercase(),
+        let slot = match &change.key {
+            Key::Slot(slot) => Some(*slot),
+            Key::Text(_) => None,
+        };
+        let key = match &change.key {
+            Key::Slot(slot) => self.engine.names[*slot as usize].clone(),
+            Key::Text(text) => self.expand(text).to_ascii_lowercase(),
         };
         let value = match &change.change {
             action::Change::Remove => None,
@@ -123,18 +127,19 @@ impl Transaction<'_> {
             action::Change::Add(text) => Some(self.sum(change.collection, &key, text, 1)),
             action::Change::Subtract(text) => Some(self.sum(change.collection, &key, text, -1)),
         };
-        if change.collection == Variable::Tx {
-            self.tx.set(&key, value);
-            return;
+        match (slot, change.collection) {
+            (Some(slot), _) => self.tx.set_slot(slot, value),
+            (None, Variable::Tx) => self.tx.set(&key, value),
+            (None, collection) => self.keep(collection, key, value),
         }
-        let collection = change.collection;
+    }
+
+    fn keep(&mut self, collection: Variable, key: Vec<u8>, value: Option<Kept>) {
         self.kept.retain(|(v, name, _)| *v != collection || *name != key);
-        if let Some(value) = value {
-            let value = match value {
-                Kept::Number(number) => number.to_string().into_bytes(),
-                Kept::Text(text) => self.texts.get(text).to_vec(),
-            };
-            self.kept.push((collection, key, value));
+        if value.is_some() {
+            let mut text = Vec::new();
+            self.push_kept(value, &mut text);
+            self.kept.push((collection, key, text));
         }
     }
 

@@ -246,7 +246,7 @@ impl Transaction<'_> {
         }
         let mut files_size = 0;
         for part in &found.parts {
-            self.part(part);
+            self.body_part(part);
             files_size += part.filename.as_ref().map_or(0, |_| part.body.len());
         }
         self.set_number(Variable::FilesCombinedSize, files_size, true);
@@ -256,7 +256,7 @@ impl Transaction<'_> {
         found.error.map_or(Ok(()), |error| Err(format!("Multipart: {error}")))
     }
 
-    fn part(&mut self, part: &multipart::Part) {
+    fn body_part(&mut self, part: &multipart::Part) {
         let key = self.texts.add(&part.name);
         self.add(Variable::MultipartName, key, key);
         for header in &part.headers {

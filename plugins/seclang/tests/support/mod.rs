@@ -10,7 +10,7 @@ pub(crate) mod suite;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use seclang::{Detectors, Directory, Engine, Lazy, LoadError, Loader, Rules};
+use seclang::{Detectors, Directory, Engine, Lazy, LoadError, Loader, Patterns, Rules};
 
 /// The directory with `crs/` in it; none if it is not here.
 pub(crate) fn data() -> Option<PathBuf> {
@@ -83,11 +83,20 @@ pub(crate) const AS_INSTALLED: &str = "SecRuleEngine On\n";
 
 /// Compiles the rule set with some directives before it.
 pub(crate) fn engine(data: &Path, before: &str) -> Result<Engine, LoadError> {
+    engine_with(data, before, &Lazy)
+}
+
+/// The same, with patterns of one's own.
+pub(crate) fn engine_with(
+    data: &Path,
+    before: &str,
+    patterns: &dyn Patterns,
+) -> Result<Engine, LoadError> {
     let main = format!("{AROUND}{before}Include rules/*.conf\n");
     let files = Files {
         directory: Directory(data.join("crs")),
         own: BTreeMap::from([("main.conf", main)]),
     };
     let rules = Rules::load(&files, "main.conf")?;
-    Engine::compile(&rules, Detectors::libinjection(), &Lazy)
+    Engine::compile(&rules, Detectors::libinjection(), patterns)
 }
