@@ -6,13 +6,13 @@
 //! be "perhaps" where nothing matches, and never "no" where something does.
 
 mod literals;
+mod windows;
 
 use std::collections::HashMap;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
 use crate::operator::{Operator, Relation};
 use literals::Requirement;
+use windows::Windows;
 
 /// Which octets a text contains.
 type Octets = [u64; 4];
@@ -20,7 +20,7 @@ type Octets = [u64; 4];
 /// The patterns of some rules.
 #[derive(Default)]
 pub(crate) struct Prefilter {
-    automaton: Option<AhoCorasick>,
+    windows: Windows,
     /// For each literal the patterns that want it.
     wanted: Vec<Vec<u32>>,
     /// Patterns that want no literal.
@@ -60,7 +60,7 @@ impl Builder {
         u32::try_from(self.requirements.len() - 1).ok()
     }
 
-    pub(crate) fn build(self) -> Result<Prefilter, String> {
+    pub(crate) fn build(self) -> Prefilter {
         let mut built = Prefilter::default();
         let words = self.requirements.len().div_ceil(64);
         built.always = vec![0; words];
@@ -88,16 +88,9 @@ impl Builder {
             }
         }
         built.lengths.sort_by_key(|(length, _)| *length);
-        if !texts.is_empty() {
-            let automaton = AhoCorasick::builder()
-                .ascii_case_insensitive(true)
-                .match_kind(MatchKind::Standard)
-                .kind(Some(AhoCorasickKind::ContiguousNFA))
-                .build(&texts)
-                .map_err(|e| format!("the prefilter cannot be built: {e}"))?;
-            built.automaton = Some(automaton);
-        }
-        Ok(built)
+        let numbered = texts.iter().map(Vec::as_slice).zip(0_u32..);
+        built.windows = Windows::new(numbered);
+        built
     }
 }
 
@@ -112,13 +105,11 @@ impl Prefilter {
         let start = out.len();
         out.extend_from_slice(&self.always);
         let bits = &mut out[start..];
-        if let Some(automaton) = &self.automaton {
-            for found in automaton.find_overlapping_iter(text) {
-                for pattern in &self.wanted[found.pattern().as_usize()] {
-                    set(bits, *pattern);
-                }
+        self.windows.find(text, |number| {
+            for pattern in &self.wanted[number as usize] {
+                set(bits, *pattern);
             }
-        }
+        });
         let without = |bits: &mut [u64], patterns: &[u64]| {
             bits.iter_mut().zip(patterns).for_each(|(bits, patterns)| *bits &= !patterns);
         };

@@ -8,7 +8,7 @@ const ROOT: &[u8] = b"json";
 
 /// What a document is made of.
 pub(crate) enum Item<'a> {
-    /// An object or array that has a name, by its path.
+    /// An object or array that has a name of its own, by its path.
     Name(&'a [u8]),
     /// Any other value: its path and its text.
     Value(&'a [u8], &'a [u8]),
@@ -30,7 +30,8 @@ pub(crate) fn parse(
     loop {
         reader.space();
         // A value stands here.
-        if matches!(reader.peek(), Some(b'{' | b'[')) && path.len() > ROOT.len() {
+        let named = open.last().is_some_and(|inside| inside.index.is_none());
+        if named && matches!(reader.peek(), Some(b'{' | b'[')) {
             item(Item::Name(&path));
         }
         match reader.peek() {
@@ -237,7 +238,6 @@ mod tests {
             [
                 ("json.a", ""),
                 ("json.a.array_0", "1e309"),
-                ("json.a.array_1", ""),
                 ("json.a.array_1.b", "xA\n"),
                 ("json.c", ""),
                 ("json.a", "true")

@@ -48,10 +48,7 @@ pub(super) fn compile(
     resolve_skips(rules, &written, &mut phases)?;
     let Compiler { prefilters, sets, targets, pipelines, parts, groups, slots, names, .. } =
         compiler;
-    let origin = Place { file: "rules".into(), line: 1 };
-    let [requests, responses] = prefilters.map(Builder::build);
-    let built = |built: Result<_, String>| built.map_err(|m| LoadError::new(&origin, m));
-    let prefilters = [built(requests)?, built(responses)?];
+    let prefilters = prefilters.map(Builder::build);
     let settings = rules.settings.clone();
     Ok(Engine {
         settings,

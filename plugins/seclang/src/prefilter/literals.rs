@@ -5,14 +5,12 @@ use std::collections::BTreeSet;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::Octets;
+use super::windows::window;
 
 /// More literals than this say too little for what they cost.
 const MOST_LITERALS: usize = 1500;
 /// More than this are not multiplied out.
 const MOST_EXACT: usize = 128;
-/// Longer literals say no more.
-const LONGEST: usize = 24;
-
 /// What follows from a pattern.
 #[derive(Default)]
 pub(super) struct Requirement {
@@ -26,9 +24,15 @@ pub(super) struct Requirement {
 
 impl Requirement {
     pub(super) fn any_of<T: AsRef<[u8]>>(literals: impl IntoIterator<Item = T>) -> Self {
-        let lower = |l: T| cut(l.as_ref().to_ascii_lowercase());
-        let literals = prune(literals.into_iter().map(lower).collect());
-        Self { literals: Some(literals), ..Self::default() }
+        let literals: Vec<_> =
+            literals.into_iter().map(|l| l.as_ref().to_ascii_lowercase()).collect();
+        if literals.iter().all(|literal| literal.len() >= 2) {
+            return Self { literals: Some(prune(&literals)), ..Self::default() };
+        }
+        // Of single octets the set says the same.
+        let first = literals.iter().filter_map(|literal| literal.first());
+        let set = octet_set(first.flat_map(|b| [*b, b.to_ascii_uppercase()]));
+        Self { sets: vec![set], ..Self::default() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -48,11 +52,12 @@ pub(super) fn of_regex(pattern: &str) -> Option<Requirement> {
         .ok()?;
     let shape = shape(&hir);
     let literals = shape.required().filter(|l| !l.is_empty() && least(l) >= 2);
-    let mut sets = sets(&hir);
+    // Literals say it all; sets are for what has none.
+    let mut sets = if literals.is_some() { Vec::new() } else { sets(&hir) };
     sets.sort_by_key(|set| set.iter().map(|w| w.count_ones()).sum::<u32>());
-    sets.truncate(3);
+    sets.truncate(2);
     let length = hir.properties().minimum_len().unwrap_or(0);
-    Some(Requirement { literals: literals.map(|l| prune(l.into_iter().collect())), sets, length })
+    Some(Requirement { literals: literals.as_ref().map(prune), sets, length })
 }
 
 type Texts = BTreeSet<Vec<u8>>;
@@ -217,14 +222,9 @@ fn octet_set(octets: impl IntoIterator<Item = u8>) -> Octets {
     set
 }
 
-fn cut(mut literal: Vec<u8>) -> Vec<u8> {
-    literal.truncate(LONGEST);
-    literal
-}
-
-/// Without those that contain another one.
-fn prune(mut literals: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    literals.iter_mut().for_each(|l| l.truncate(LONGEST));
+/// The windows of literals, without those that contain another one.
+fn prune<'a>(literals: impl IntoIterator<Item = &'a Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut literals: Vec<_> = literals.into_iter().map(|l| window(l)).collect();
     literals.sort_by_key(Vec::len);
     let mut kept: Vec<Vec<u8>> = Vec::new();
     for literal in literals {

@@ -8,8 +8,8 @@ use crate::operator::Found;
 use crate::texts::TextId;
 use crate::variable::Variable;
 
-/// Logged values are cut to this many octets.
-const LONGEST_VALUE: usize = 512;
+/// Logged texts are cut to this many octets.
+const LONGEST_TEXT: usize = 1024;
 /// Matches beyond these count in scores, and are not kept.
 const MOST_MATCHES: usize = 256;
 
@@ -160,7 +160,7 @@ impl<'e> Transaction<'e> {
             return;
         }
         let text = |octets: Vec<u8>| String::from_utf8_lossy(&octets).into_owned();
-        let expand = |m: &crate::macros::Macro| text(self.expand(m));
+        let expand = |m: &crate::macros::Macro| text(self.expand_within(m, LONGEST_TEXT));
         let value = entry.map_or(&[][..], |entry| self.texts.get(entry.text));
         let reported = Match {
             rule: rule.id,
@@ -171,7 +171,7 @@ impl<'e> Transaction<'e> {
             tags: rule.tags.iter().map(expand).collect(),
             severity: rule.severity,
             variable: entry.map(|entry| text(self.name(&entry))).unwrap_or_default(),
-            value: value[..value.len().min(LONGEST_VALUE)].to_vec(),
+            value: value[..value.len().min(LONGEST_TEXT)].to_vec(),
         };
         self.matches.push(reported);
     }

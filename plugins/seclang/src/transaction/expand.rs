@@ -12,14 +12,23 @@ use crate::variable::{Kind, Selector, Variable};
 impl Transaction<'_> {
     /// A text with its variables replaced.
     pub(super) fn expand(&self, text: &Macro) -> Vec<u8> {
+        self.expand_within(text, usize::MAX)
+    }
+
+    /// The same, cut to so many octets.
+    pub(super) fn expand_within(&self, text: &Macro, most: usize) -> Vec<u8> {
         let mut out = Vec::new();
         for piece in &text.0 {
+            if out.len() >= most {
+                break;
+            }
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text),
                 Piece::Value(variable, selector) => self.push_value(*variable, selector, &mut out),
                 Piece::Slot(slot) => self.push_kept(self.tx.get(*slot), &mut out),
             }
         }
+        out.truncate(most);
         out
     }
 
