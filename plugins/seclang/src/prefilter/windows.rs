@@ -8,8 +8,9 @@
 
 /// The longest window.
 const LONGEST: usize = 4;
-/// The bits of a hash.
-const BITS: u32 = 15;
+/// The bits of a hash: 16 KiB for a table, in which some thousand windows are
+/// rarely mistaken for one another.
+const BITS: u32 = 17;
 
 /// Windows by length less two, and the number of each.
 #[derive(Default)]
