@@ -26,7 +26,7 @@ impl Macro {
         let mut rest = text;
         while let Some(open) = rest.find("%{") {
             if open > 0 {
-                pieces.push(Piece::Text(rest[..open].as_bytes().to_vec()));
+                pieces.push(Piece::Text(rest.as_bytes()[..open].to_vec()));
             }
             let inner = &rest[open + 2..];
             let close =

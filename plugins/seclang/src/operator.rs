@@ -86,7 +86,7 @@ pub(crate) enum Operator {
     Text(Relation, Macro),
     Number(Order, Macro),
     Address(Vec<(IpAddr, u8)>),
-    Octets([bool; 256]),
+    Octets(Box<[bool; 256]>),
     UrlEncoding,
     Utf8,
     Sql,
@@ -332,7 +332,7 @@ fn octets(argument: &str) -> Result<Operator, String> {
         }
         allowed[usize::from(low)..=usize::from(high)].fill(true);
     }
-    Ok(Operator::Octets(allowed))
+    Ok(Operator::Octets(Box::new(allowed)))
 }
 
 /// Whether each `%` is followed by two hexadecimal digits.

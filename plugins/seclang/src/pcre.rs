@@ -230,13 +230,13 @@ impl Translator<'_> {
     }
 
     fn class_item(&mut self) -> Result<(), String> {
-        if self.rest().starts_with(b"[:") {
-            if let Some(end) = self.rest().windows(2).position(|w| w == b":]") {
-                let name = String::from_utf8_lossy(&self.rest()[..end + 2]).into_owned();
-                self.out.push_str(&name);
-                self.at += end + 2;
-                return Ok(());
-            }
+        if self.rest().starts_with(b"[:")
+            && let Some(end) = self.rest().windows(2).position(|w| w == b":]")
+        {
+            let name = String::from_utf8_lossy(&self.rest()[..end + 2]).into_owned();
+            self.out.push_str(&name);
+            self.at += end + 2;
+            return Ok(());
         }
         let Some(low) = self.class_octet()? else { return Ok(()) };
         self.octet(low);

@@ -100,22 +100,22 @@ impl State {
     /// Takes a line with its end. Answers whether to go on.
     fn line(&mut self, line: &[u8]) -> bool {
         let text = trim_end(line);
-        if let Some(rest) = text.strip_prefix(b"--").and_then(|t| t.strip_prefix(&*self.boundary)) {
-            if rest.is_empty() || rest == b"--" || rest.iter().all(u8::is_ascii_whitespace) {
-                self.ends(line);
-                self.close();
-                if rest.starts_with(b"--") {
-                    self.found.error = Some(AFTER);
-                } else if self.found.error == Some(AFTER) {
-                    self.found.oddities.data_after = true;
-                } else if self.found.parts.len() >= MOST_PARTS {
-                    self.found.error = Some("there are too many parts");
-                    return false;
-                } else {
-                    self.part = Some((Part::default(), false));
-                }
-                return true;
+        if let Some(rest) = text.strip_prefix(b"--").and_then(|t| t.strip_prefix(&*self.boundary))
+            && (rest.is_empty() || rest == b"--" || rest.iter().all(u8::is_ascii_whitespace))
+        {
+            self.ends(line);
+            self.close();
+            if rest.starts_with(b"--") {
+                self.found.error = Some(AFTER);
+            } else if self.found.error == Some(AFTER) {
+                self.found.oddities.data_after = true;
+            } else if self.found.parts.len() >= MOST_PARTS {
+                self.found.error = Some("there are too many parts");
+                return false;
+            } else {
+                self.part = Some((Part::default(), false));
             }
+            return true;
         }
         if text.starts_with(b"--") && self.looks_like_a_boundary(text) {
             self.found.oddities.unmatched_boundary = true;

@@ -81,10 +81,8 @@ impl Table {
     fn look_up(&self, key: u32, found: &mut impl FnMut(u32)) {
         let hash = hash(key);
         let there = self.hashes.get(hash / 64).is_some_and(|word| word >> (hash % 64) & 1 == 1);
-        if there {
-            if let Ok(at) = self.numbers.binary_search_by_key(&key, |(key, _)| *key) {
-                found(self.numbers[at].1);
-            }
+        if there && let Ok(at) = self.numbers.binary_search_by_key(&key, |(key, _)| *key) {
+            found(self.numbers[at].1);
         }
     }
 }

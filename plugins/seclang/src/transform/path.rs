@@ -35,7 +35,7 @@ pub(super) fn normalize(input: &[u8]) -> Option<Vec<u8>> {
         out.push(b'/');
     }
     out.extend_from_slice(&kept.join(&b'/'));
-    if trailing && !kept.is_empty() && !(kept.last() == Some(&&b".."[..])) {
+    if trailing && !kept.is_empty() && (kept.last() != Some(&&b".."[..])) {
         out.push(b'/');
     }
     (out != input).then_some(out)
