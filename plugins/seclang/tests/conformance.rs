@@ -52,6 +52,7 @@ fn check(engine: &Engine, test: &Test) -> Result<(), String> {
     })
 }
 
+#[allow(clippy::unwrap_used, reason = "patterns are those of the suite")]
 fn check_stage(stage: &Stage, outcome: &Outcome) -> Result<(), String> {
     if let Some(id) = stage.expected.iter().find(|id| !outcome.has(**id)) {
         return Err(format!("{id} is missing"));

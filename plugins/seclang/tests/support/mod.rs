@@ -2,6 +2,12 @@
 //! repository: where they are, and how their files are read.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests, outside of test functions"
+)]
 
 pub(crate) mod request;
 pub(crate) mod run;

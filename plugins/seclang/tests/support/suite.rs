@@ -107,10 +107,8 @@ fn request(input: &Yaml) -> Request {
         request.headers.push((text(name), text(value).into_bytes()));
     }
     if input["autocomplete_headers"].as_bool() != Some(false) {
-        if !request.body.is_empty() {
-            if request.header("content-type").is_none() {
-                request.set("Content-Type", "application/x-www-form-urlencoded");
-            }
+        if !request.body.is_empty() && request.header("content-type").is_none() {
+            request.set("Content-Type", "application/x-www-form-urlencoded");
         }
         let body = !request.body.is_empty() || matches!(&*request.method, "POST" | "PUT" | "PATCH");
         if body && request.header("content-length").is_none() {
