@@ -6,9 +6,6 @@
 mod methods;
 #[path = "config/oidc.rs"]
 mod oidc;
-#[path = "config/units.rs"]
-mod units;
-
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -19,7 +16,6 @@ pub(crate) use methods::{
     Unavailable,
 };
 pub(crate) use oidc::{ClientAuthentication, Oidc};
-pub(crate) use units::Time;
 
 /// Who a client is, and what it may do.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -112,15 +112,15 @@ impl Login {
         };
         let path = |claim: &str| claim.split('.').map(str::to_owned).collect();
         Ok(Self {
-            lifetime: seconds("session: lifetime", session.lifetime.0, 60, 30 * 86_400)?,
-            login_time: seconds("session: login", session.login.0, 60, 3600)?,
+            lifetime: seconds("session: lifetime", session.lifetime.as_std(), 60, 30 * 86_400)?,
+            login_time: seconds("session: login", session.login.as_std(), 60, 3600)?,
             sealer: Sealer::new(&session.keys).map_err(|e| e.within("session: keys"))?,
             session: Cookie::new(&session.cookie, session.insecure),
             login: Cookie::new(&format!("{}-login", session.cookie), session.insecure),
             demands: Demands {
                 issuers: vec![config.issuer.clone()],
                 audiences: vec![config.client_id.clone()],
-                leeway: seconds("leeway", config.leeway.0, 0, 600)?,
+                leeway: seconds("leeway", config.leeway.as_std(), 0, 600)?,
                 required: Vec::new(),
             },
             scope: scopes.join(" "),

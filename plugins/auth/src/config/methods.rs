@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use units::Duration;
 
-use super::{Oidc, Time};
+use super::Oidc;
 
 /// One way to say who one is.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -42,7 +43,7 @@ pub(crate) struct Basic {
     pub(crate) htpasswd: Option<String>,
     /// How long a verified password is not hashed again, 0s to 1h.
     #[serde(default = "five_minutes")]
-    pub(crate) remember: Time,
+    pub(crate) remember: Duration,
     /// Whether the endpoint gets the `Authorization` field too.
     #[serde(default)]
     pub(crate) forward: bool,
@@ -124,7 +125,7 @@ pub(crate) struct Jwt {
     pub(crate) kind: Option<String>,
     /// How far the clocks may be apart, up to 10m.
     #[serde(default = "minute")]
-    pub(crate) leeway: Time,
+    pub(crate) leeway: Duration,
     /// Claims that a token has to have; `exp` always. With a value, that value.
     #[serde(default)]
     pub(crate) required: BTreeMap<String, Option<String>>,
@@ -150,16 +151,16 @@ pub(crate) struct Jwks {
     pub(crate) url: String,
     /// After how long it is fetched again, 10s to 1d.
     #[serde(default = "five_minutes")]
-    pub(crate) refresh: Time,
+    pub(crate) refresh: Duration,
     /// How long keys are used beyond that when the provider is gone, up to 7d; tokens are then answered as `unavailable` says.
     #[serde(default = "day")]
-    pub(crate) stale: Time,
+    pub(crate) stale: Duration,
     /// The least time between two requests to the provider, however many tokens name unknown keys: 1s to 1h. When the provider fails it doubles each time, up to 5m.
     #[serde(default = "ten_seconds")]
-    pub(crate) pause: Time,
+    pub(crate) pause: Duration,
     /// For one request to the provider, 100ms to 1m.
     #[serde(default = "two_seconds")]
-    pub(crate) timeout: Time,
+    pub(crate) timeout: Duration,
     /// What becomes of requests with a token when there are no keys to verify it: `refuse` answers 503, `anonymous` goes on as if there were no token.
     #[serde(default)]
     pub(crate) unavailable: Unavailable,
@@ -200,10 +201,10 @@ pub(crate) struct Forward {
     pub(crate) groups_header: Option<String>,
     /// For the service's answer, 10ms to 1m.
     #[serde(default = "two_seconds")]
-    pub(crate) timeout: Time,
+    pub(crate) timeout: Duration,
     /// How long the answer 2xx is good for equal requests, 0s to 5m. Each instance remembers its own.
     #[serde(default = "never")]
-    pub(crate) cache: Time,
+    pub(crate) cache: Duration,
     /// What becomes of requests when the service fails: `refuse` answers 503, `anonymous` goes on without an identity.
     #[serde(default)]
     pub(crate) unavailable: Unavailable,
@@ -298,26 +299,26 @@ fn longest() -> u32 {
     8192
 }
 
-fn never() -> Time {
-    Time::seconds(0)
+fn never() -> Duration {
+    Duration::from_secs(0)
 }
 
-fn two_seconds() -> Time {
-    Time::seconds(2)
+fn two_seconds() -> Duration {
+    Duration::from_secs(2)
 }
 
-fn ten_seconds() -> Time {
-    Time::seconds(10)
+fn ten_seconds() -> Duration {
+    Duration::from_secs(10)
 }
 
-fn minute() -> Time {
-    Time::seconds(60)
+fn minute() -> Duration {
+    Duration::from_secs(60)
 }
 
-fn five_minutes() -> Time {
-    Time::seconds(300)
+fn five_minutes() -> Duration {
+    Duration::from_secs(300)
 }
 
-fn day() -> Time {
-    Time::seconds(86_400)
+fn day() -> Duration {
+    Duration::from_secs(86_400)
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use units::Duration;
 
-use super::{Time, Unavailable};
+use super::Unavailable;
 
 /// Login with an OpenID provider, by authorization code.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -45,7 +46,7 @@ pub(crate) struct Oidc {
     pub(crate) algorithms: Vec<String>,
     /// How far the clocks may be apart, up to 10m.
     #[serde(default = "minute")]
-    pub(crate) leeway: Time,
+    pub(crate) leeway: Duration,
     /// The claim of the ID token that is the subject.
     #[serde(default = "sub")]
     pub(crate) subject_claim: String,
@@ -63,7 +64,7 @@ pub(crate) struct Oidc {
     pub(crate) session: Session,
     /// For one request to the provider, 100ms to 1m.
     #[serde(default = "two_seconds")]
-    pub(crate) timeout: Time,
+    pub(crate) timeout: Duration,
     /// What becomes of requests without a session when the provider fails: `refuse` answers 503, `anonymous` goes on without an identity.
     #[serde(default)]
     pub(crate) unavailable: Unavailable,
@@ -80,10 +81,10 @@ pub(crate) struct Session {
     pub(crate) cookie: String,
     /// How long a session lasts at most, 1m to 30d.
     #[serde(default = "half_a_day")]
-    pub(crate) lifetime: Time,
+    pub(crate) lifetime: Duration,
     /// How long a login may take, 1m to 1h.
     #[serde(default = "ten_minutes")]
-    pub(crate) login: Time,
+    pub(crate) login: Duration,
     /// Whether the cookie may travel without TLS: for trying on one machine only.
     #[serde(default)]
     pub(crate) insecure: bool,
@@ -136,18 +137,18 @@ fn yes() -> bool {
     true
 }
 
-fn two_seconds() -> Time {
-    Time::seconds(2)
+fn two_seconds() -> Duration {
+    Duration::from_secs(2)
 }
 
-fn minute() -> Time {
-    Time::seconds(60)
+fn minute() -> Duration {
+    Duration::from_secs(60)
 }
 
-fn ten_minutes() -> Time {
-    Time::seconds(600)
+fn ten_minutes() -> Duration {
+    Duration::from_secs(600)
 }
 
-fn half_a_day() -> Time {
-    Time::seconds(43_200)
+fn half_a_day() -> Duration {
+    Duration::from_secs(43_200)
 }

@@ -65,7 +65,7 @@ impl Basic {
         if users.is_empty() && file.as_ref().is_none_or(|file| file.users().is_empty()) {
             return Err(Error::new("there is no user: name some in `users` or in `htpasswd`"));
         }
-        let remember = config.remember.0.as_secs();
+        let remember = config.remember.as_std().as_secs();
         if remember > 3600 {
             return Err(Error::new("remember: an hour is the most"));
         }

@@ -48,10 +48,11 @@ impl Forward {
             let mut all = names(key, name.into_iter().collect())?;
             Ok::<_, Error>(all.pop())
         };
-        if !(Duration::from_millis(10)..=Duration::from_secs(60)).contains(&config.timeout.0) {
+        if !(Duration::from_millis(10)..=Duration::from_secs(60)).contains(&config.timeout.as_std())
+        {
             return Err(Error::new("timeout: 10ms to 1m"));
         }
-        if config.cache.0 > Duration::from_secs(300) {
+        if config.cache.as_std() > Duration::from_secs(300) {
             return Err(Error::new("cache: 5m is the most"));
         }
         Ok(Self {
@@ -62,8 +63,8 @@ impl Forward {
             to_client: names("client_headers", config.client_headers)?,
             subject: name("subject_header", config.subject_header)?,
             groups: name("groups_header", config.groups_header)?,
-            timeout: config.timeout.0,
-            cache: i64::try_from(config.cache.0.as_secs()).unwrap_or(0),
+            timeout: config.timeout.as_std(),
+            cache: i64::try_from(config.cache.as_std().as_secs()).unwrap_or(0),
             unavailable: config.unavailable,
             known: Cache::new(remembered),
         })

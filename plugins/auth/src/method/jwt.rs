@@ -245,10 +245,10 @@ fn keys(config: &config::Jwt) -> Result<(Keys, Vec<Kind>)> {
 fn source(jwks: &config::Jwks) -> Source {
     Source {
         url: jwks.url.clone(),
-        refresh: jwks.refresh.0,
-        stale: jwks.stale.0,
-        pause: jwks.pause.0,
-        timeout: jwks.timeout.0,
+        refresh: jwks.refresh.as_std(),
+        stale: jwks.stale.as_std(),
+        pause: jwks.pause.as_std(),
+        timeout: jwks.timeout.as_std(),
     }
 }
 
@@ -259,10 +259,10 @@ fn check(jwks: &config::Jwks) -> Result<()> {
         if within { Ok(()) } else { Err(Error::new(text)) }
     };
     super::forward::check_url(&jwks.url).map_err(|e| e.within("url"))?;
-    seconds("refresh", jwks.refresh.0, 10, 86_400)?;
-    seconds("stale", jwks.stale.0, 0, 7 * 86_400)?;
-    seconds("pause", jwks.pause.0, 1, 3600)?;
-    if !(Duration::from_millis(100)..=Duration::from_secs(60)).contains(&jwks.timeout.0) {
+    seconds("refresh", jwks.refresh.as_std(), 10, 86_400)?;
+    seconds("stale", jwks.stale.as_std(), 0, 7 * 86_400)?;
+    seconds("pause", jwks.pause.as_std(), 1, 3600)?;
+    if !(Duration::from_millis(100)..=Duration::from_secs(60)).contains(&jwks.timeout.as_std()) {
         return Err(Error::new("timeout: 100ms to 1m"));
     }
     Ok(())
@@ -298,14 +298,14 @@ fn demands(config: &config::Jwt) -> Result<Demands> {
         [one] if one == "*" => Ok(Vec::new()),
         _ => Ok(values.to_vec()),
     };
-    if config.leeway.0 > Duration::from_secs(600) {
+    if config.leeway.as_std() > Duration::from_secs(600) {
         return Err(Error::new("leeway: 10m is the most"));
     }
     let required = config.required.iter();
     Ok(Demands {
         issuers: any("issuer", &config.issuer)?,
         audiences: any("audience", &config.audience)?,
-        leeway: i64::try_from(config.leeway.0.as_secs()).unwrap_or(0),
+        leeway: i64::try_from(config.leeway.as_std().as_secs()).unwrap_or(0),
         required: required
             .map(|(name, value)| (name.split('.').map(str::to_owned).collect(), value.clone()))
             .collect(),

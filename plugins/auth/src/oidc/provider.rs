@@ -54,19 +54,21 @@ impl Provider {
         if config.issuer.contains('?') {
             return Err(Error::new("issuer: it has no query"));
         }
-        if !(Duration::from_millis(100)..=Duration::from_secs(60)).contains(&config.timeout.0) {
+        if !(Duration::from_millis(100)..=Duration::from_secs(60))
+            .contains(&config.timeout.as_std())
+        {
             return Err(Error::new("timeout: 100ms to 1m"));
         }
         let base = config.issuer.trim_end_matches('/');
         let url = format!("{base}/.well-known/openid-configuration");
         Ok(Self {
-            metadata: Remote::new(source(url, config.timeout.0), Metadata::parse),
+            metadata: Remote::new(source(url, config.timeout.as_std()), Metadata::parse),
             keys: None,
             issuer: config.issuer.clone(),
             client_id: config.client_id.clone(),
             client_secret: config.client_secret.clone(),
             authentication: config.client_authentication,
-            timeout: config.timeout.0,
+            timeout: config.timeout.as_std(),
         })
     }
 
